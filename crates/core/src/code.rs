@@ -1,0 +1,134 @@
+//! Every error that can reach a person: its code, its kind, its title. Each has a page.
+//!
+//! The first digit says where: 1 usage, configuration and flow definitions; 2 runs, effects and
+//! budgets; 3 stores; 4 models; 5 tools; 6 reviews; 9 bugs of ours.
+
+use std::fmt;
+
+/// Who can do something about an error, and what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeKind {
+    /// What was typed or sent is wrong.
+    User,
+    /// A file, setting or definition is wrong.
+    Config,
+    /// Trying again later may help.
+    Retryable,
+    /// A person must look at the run.
+    Attention,
+    /// A defect in Mainstay.
+    Bug,
+}
+
+macro_rules! codes {
+    ($($name:ident = $number:literal, $kind:ident, $title:literal;)*) => {
+        /// A stable error code, printed as `MS-2104`, explained by `mainstay explain MS-2104`.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $(#[doc = $title] $name,)* }
+
+        impl Code {
+            /// Every code, in order of its number.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Returns the number after `MS-`.
+            #[must_use]
+            pub const fn number(self) -> u16 { match self { $(Self::$name => $number),* } }
+
+            /// Returns who can do something about it.
+            #[must_use]
+            pub const fn kind(self) -> CodeKind { match self { $(Self::$name => CodeKind::$kind),* } }
+
+            /// Returns one line that says what happened.
+            #[must_use]
+            pub const fn title(self) -> &'static str { match self { $(Self::$name => $title),* } }
+        }
+    };
+}
+
+codes! {
+    UnknownFlow = 1001, User, "no flow of that name";
+    InvalidInput = 1002, User, "the input does not fit the flow";
+    InvalidJson = 1003, User, "the input is not JSON";
+    UnknownId = 1004, User, "nothing has that id";
+    AmbiguousId = 1005, User, "several things have that id prefix";
+    NotAnId = 1006, User, "that is not an id";
+    InvalidBudget = 1007, User, "the budget cannot be read";
+    KeyConflict = 1008, User, "the idempotency key was used with another input";
+    WrongStatus = 1009, User, "the run's status does not allow this";
+    InvalidArgument = 1010, User, "an argument cannot be read";
+    ConfirmationNeeded = 1011, User, "this needs a yes";
+    UnknownCode = 1012, User, "no error has that code";
+    InvalidConfig = 1101, Config, "the configuration cannot be read";
+    InvalidFlow = 1102, Config, "the flow's graph is not sound";
+    PortInUse = 1103, Config, "the port is in use";
+    FlowChanged = 1104, Config, "a flow version was registered with another definition";
+    StepFailed = 2001, Attention, "a step failed for good";
+    Divergence = 2002, Attention, "the code asks for something else than the journal holds";
+    Quarantined = 2003, Attention, "the run crashed its worker too often";
+    NoWorkerForVersion = 2004, Attention, "no worker has the run's flow version";
+    TooManyEffects = 2005, Config, "a step made more than 1,000 effects";
+    StepTimedOut = 2006, Attention, "a step ran out of time";
+    IllegalTransition = 2007, Bug, "an entry does not fit the run's status";
+    RouteUnknown = 2008, Attention, "a router returned a route outside its set";
+    StepPanicked = 2009, Attention, "a step panicked";
+    CompensationFailed = 2010, Attention, "something could not be undone";
+    Cancelled = 2011, User, "the run was cancelled";
+    BudgetReached = 2104, Attention, "budget reached";
+    DeadlinePassed = 2105, Attention, "the run's deadline has passed";
+    StoreUnreachable = 3001, Retryable, "the store cannot be reached";
+    SchemaMismatch = 3002, Config, "the store's schema version does not fit this program";
+    StoreLocked = 3003, Retryable, "the SQLite file is locked by another process";
+    Fenced = 3004, Retryable, "another worker owns the run now";
+    PoisonPayload = 3005, User, "the store refuses these bytes";
+    StoreCorrupt = 3006, Attention, "stored data does not read back";
+    UnsafeReference = 3007, Config, "the server does not flush to disk";
+    ModelUnavailable = 4001, Retryable, "the model's vendor does not answer";
+    ModelRefused = 4002, Config, "the model's vendor refuses the request";
+    ModelMalformed = 4003, Retryable, "the model's answer cannot be read";
+    ModelTruncated = 4004, Retryable, "the stream ended without its finish marker";
+    ModelSchema = 4005, Attention, "the model's answer does not fit the schema";
+    ModelUnknown = 4006, Config, "no provider serves that model";
+    ModelUnpriced = 4007, Config, "the model has no price";
+    ScriptInvalid = 4008, Config, "the scripted model's file cannot be read";
+    ScriptNoRule = 4009, Config, "no rule of the scripted model fits the request";
+    ToolUnknown = 5001, Config, "no tool of that name";
+    ToolNotGranted = 5002, Attention, "the step has no grant for the tool";
+    ToolArguments = 5003, Attention, "the tool's arguments do not fit its schema";
+    ToolTimedOut = 5004, Retryable, "the tool did not answer in time";
+    ToolUnavailable = 5005, Retryable, "the tool's circuit breaker is open";
+    ToolFailed = 5006, Attention, "the tool failed";
+    InDoubt = 5007, Attention, "it cannot be known whether the action happened";
+    ReviewClosed = 6001, User, "the review was already decided";
+    DecisionInvalid = 6002, User, "the decision does not fit the review";
+    ReviewExpired = 6003, Attention, "the review expired without a decision";
+    Bug = 9001, Bug, "a defect in Mainstay";
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MS-{:04}", self.number())
+    }
+}
+
+impl Code {
+    /// Reads `MS-2104`, `ms-2104` or `2104`.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let digits = text.strip_prefix("MS-").or_else(|| text.strip_prefix("ms-")).unwrap_or(text);
+        let number = digits.parse::<u16>().ok()?;
+        Self::ALL.iter().copied().find(|code| code.number() == number)
+    }
+}
+
+impl serde::Serialize for Code {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Code {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        Self::read(&text).ok_or_else(|| serde::de::Error::custom(format!("no code {text}")))
+    }
+}

@@ -1,0 +1,9 @@
+//! Words, pure rules and ports: the part of Mainstay without a clock, a socket or a database.
+//!
+//! Modules in reading order: what things are called, what may happen to them, and what the outside
+//! must offer.
+
+pub mod code;
+pub mod digest;
+pub mod id;
+pub mod time;

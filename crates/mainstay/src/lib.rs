@@ -1,0 +1,1 @@
+//! Facade: App, command line, configuration, prelude.

@@ -1,0 +1,1 @@
+//! Model vendors behind one port: scripted, OpenAI-compatible, Anthropic, Gemini, Ollama.

@@ -1,0 +1,1 @@
+//! Simulated clock, crash-everywhere harness, throwaway Postgres.

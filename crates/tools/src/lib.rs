@@ -1,0 +1,1 @@
+//! The governed tool layer: registry, grants, validation, native tools.

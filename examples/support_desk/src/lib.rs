@@ -1,0 +1,1 @@
+//! A support desk for a small shop.

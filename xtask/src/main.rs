@@ -1,0 +1,2 @@
+//! Everything CI checks, as one program.
+fn main() {}
