@@ -109,7 +109,7 @@ impl std::error::Error for NotCanonical {}
 /// # Errors
 /// The value has a non-finite number or a map whose keys are not strings.
 pub fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
-    serde_json_canonicalizer::to_vec(value).map_err(|e| NotCanonical(e.to_string()))
+    serde_json_canonicalizer::to_vec(&value).map_err(|e| NotCanonical(e.to_string()))
 }
 
 /// Reads a value back from JSON bytes.

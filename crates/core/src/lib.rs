@@ -5,5 +5,9 @@
 
 pub mod code;
 pub mod digest;
+pub mod failure;
 pub mod id;
+pub mod model;
+pub mod port;
+pub mod schema;
 pub mod time;

@@ -1,0 +1,25 @@
+//! Language models as values: what is asked, what comes back, what it costs, how it fails; and
+//! the port that vendors stand behind.
+//!
+//! Requests, replies and failures are journaled, so their JSON is a format: names are snake case,
+//! a field is added with a default and never changes its meaning.
+
+mod catalog;
+mod failure;
+mod message;
+mod name;
+mod price;
+mod provider;
+mod repair;
+mod reply;
+mod request;
+
+pub use catalog::ModelCatalog;
+pub use failure::ModelFailure;
+pub use message::{Message, Part, Role, ToolCall, ToolResult};
+pub use name::{ModelId, ModelName, NotAModel, Tier};
+pub use price::{Cost, Price, PriceTable};
+pub use provider::{CallContext, Provider, Silent, StreamSink};
+pub use repair::{DEFAULT_REPAIRS, check, repair_request};
+pub use reply::{FinishReason, ModelReply, StreamEvent, Usage, UsageSource};
+pub use request::{ModelRequest, OutputSchema, Temperature, ToolChoice, ToolOffer};

@@ -1,0 +1,231 @@
+//! How a model call fails. A variant exists because somebody does something else about it.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use super::ModelName;
+use crate::{code::Code, schema::SchemaError};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ModelFailure {
+    /// The vendor cannot be reached, or answers 408, 409 or 5xx.
+    Unavailable {
+        /// What was seen.
+        message: String,
+        /// How long the vendor asks us to wait.
+        #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+        retry_after: Option<Duration>,
+    },
+    /// The vendor answers 429.
+    RateLimited {
+        /// What the vendor says.
+        message: String,
+        /// How long the vendor asks us to wait.
+        #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
+        retry_after: Option<Duration>,
+    },
+    /// The vendor answers any other 4xx: the same request would be refused again.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// What the vendor says.
+        message: String,
+    },
+    /// The answer, or a piece of it, cannot be read.
+    Malformed {
+        /// What was seen.
+        message: String,
+    },
+    /// The stream ended without its finish marker: what came is not an answer.
+    Truncated,
+    /// Nothing came for too long, or the call's deadline passed.
+    TimedOut {
+        /// How long was waited.
+        #[serde(with = "whole_millis")]
+        after: Duration,
+    },
+    /// The answer does not fit the schema, and telling the model so did not help.
+    Schema {
+        /// What does not fit in the last answer.
+        errors: Vec<SchemaError>,
+        /// How many answers were tried.
+        attempts: u32,
+    },
+    /// No provider serves the model, or the tier has none.
+    Unknown {
+        /// What was asked for.
+        model: ModelName,
+    },
+    /// The model has no price, and a limit on money is set.
+    Unpriced {
+        /// What was asked for.
+        model: ModelName,
+    },
+    /// No rule of the scripted model fits the request.
+    NoRule {
+        /// What was asked, and of which script.
+        message: String,
+    },
+}
+
+impl ModelFailure {
+    /// Returns the stable code that people see.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::Unavailable { .. } | Self::RateLimited { .. } | Self::TimedOut { .. } => {
+                Code::ModelUnavailable
+            }
+            Self::Refused { .. } => Code::ModelRefused,
+            Self::Malformed { .. } => Code::ModelMalformed,
+            Self::Truncated => Code::ModelTruncated,
+            Self::Schema { .. } => Code::ModelSchema,
+            Self::Unknown { .. } => Code::ModelUnknown,
+            Self::Unpriced { .. } => Code::ModelUnpriced,
+            Self::NoRule { .. } => Code::ScriptNoRule,
+        }
+    }
+
+    /// Returns whether the same request may succeed later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        match self {
+            Self::Unavailable { .. }
+            | Self::RateLimited { .. }
+            | Self::Malformed { .. }
+            | Self::Truncated
+            | Self::TimedOut { .. } => true,
+            Self::Refused { .. }
+            | Self::Schema { .. }
+            | Self::Unknown { .. }
+            | Self::Unpriced { .. }
+            | Self::NoRule { .. } => false,
+        }
+    }
+
+    /// Returns how long the vendor asks us to wait before the next attempt.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Unavailable { retry_after, .. } | Self::RateLimited { retry_after, .. } => {
+                *retry_after
+            }
+            Self::Refused { .. }
+            | Self::Malformed { .. }
+            | Self::Truncated
+            | Self::TimedOut { .. }
+            | Self::Schema { .. }
+            | Self::Unknown { .. }
+            | Self::Unpriced { .. }
+            | Self::NoRule { .. } => None,
+        }
+    }
+
+    /// Returns whether the vendor may have worked, and charged, although no answer came. Then the
+    /// call's reservation counts as spent: what is not known is not free.
+    #[must_use]
+    pub const fn may_have_cost(&self) -> bool {
+        match self {
+            Self::Unavailable { .. }
+            | Self::Malformed { .. }
+            | Self::Truncated
+            | Self::TimedOut { .. } => true,
+            Self::RateLimited { .. }
+            | Self::Refused { .. }
+            | Self::Schema { .. }
+            | Self::Unknown { .. }
+            | Self::Unpriced { .. }
+            | Self::NoRule { .. } => false,
+        }
+    }
+}
+
+impl fmt::Display for ModelFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable { message, .. } => write!(f, "the vendor does not answer: {message}"),
+            Self::RateLimited { message, .. } => write!(f, "too many requests: {message}"),
+            Self::Refused { status, message } => write!(f, "refused with {status}: {message}"),
+            Self::Malformed { message } => write!(f, "unreadable answer: {message}"),
+            Self::Truncated => f.write_str("the stream ended without its finish marker"),
+            Self::TimedOut { after } => write!(f, "no answer within {after:?}"),
+            Self::Schema { errors, attempts } => {
+                write!(f, "after {attempts} attempts the answer does not fit its schema")?;
+                errors.iter().take(3).try_for_each(|error| write!(f, "; {error}"))
+            }
+            Self::Unknown { model } => write!(f, "no provider serves `{model}`"),
+            Self::Unpriced { model } => {
+                write!(f, "`{model}` has no price, so a limit on money cannot be kept")
+            }
+            Self::NoRule { message } => f.write_str(message),
+        }
+    }
+}
+
+impl std::error::Error for ModelFailure {}
+
+/// A span as whole milliseconds, rounded up: waiting a little longer is never wrong.
+mod whole_millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(span: &Duration, s: S) -> Result<S::Ok, S::Error> {
+        let millis = span.as_micros().div_ceil(1_000);
+        s.serialize_u64(u64::try_from(millis).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+        u64::deserialize(d).map(Duration::from_millis)
+    }
+}
+
+/// The same, where there may be none.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        span: &Option<Duration>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
+        match span {
+            Some(span) => super::whole_millis::serialize(span, s),
+            None => s.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        Ok(Option::<u64>::deserialize(d)?.map(Duration::from_millis))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_reads_back_from_the_journal() {
+        let failure = ModelFailure::RateLimited {
+            message: "slow down".into(),
+            retry_after: Some(Duration::from_millis(1_500)),
+        };
+        let written = serde_json::to_value(&failure).unwrap();
+        assert_eq!(
+            written,
+            json!({"kind": "rate_limited", "message": "slow down", "retry_after": 1500})
+        );
+        assert_eq!(serde_json::from_value::<ModelFailure>(written).unwrap(), failure);
+        let silent = json!({"kind": "unavailable", "message": "503"});
+        let failure = serde_json::from_value::<ModelFailure>(silent).unwrap();
+        assert_eq!((failure.retry_after(), failure.is_retryable()), (None, true));
+    }
+}
