@@ -102,6 +102,12 @@ pub struct Label {
 }
 
 impl Label {
+    /// Returns whether this is what holds when nothing is said; journals leave it out.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// The label of a constant in the flow's code: trusted and public. Joining it changes nothing.
     pub const TRUSTED: Self = Self { integrity: Integrity::Trusted, readers: Readers::Public };
 

@@ -1,0 +1,371 @@
+//! The fold of a journal: everything there is to know of a run, from its entries alone.
+//!
+//! One pure function serves the live run, recovery, the console and the tests, so they cannot
+//! disagree (invariant I9). Payloads are not needed: the fold refers to them by digest and by the
+//! row that carried them.
+
+pub mod effects;
+pub mod steps;
+
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    budget::{Dimension, Ledger, Settlement, Spend},
+    digest::Digest,
+    failure::Failure,
+    flow::{
+        FlowVersion, StepName,
+        schedule::{Join, Wiring},
+    },
+    id::{ReviewId, RunId, SessionId},
+    inbox::InboxBody,
+    journal::{Cause, Created, Ending, Entry, Finished, HalfFilled, Parent, Position},
+    payload::Held,
+    run::{IllegalTransition, RunStatus},
+    time::Timestamp,
+    wait::{Wait, WaitSet},
+};
+use effects::{EffectRecord, Resolution};
+use steps::{Phase, StepRun};
+
+/// A crash hides how long its worker still ran after the last entry; at most this much of the gap
+/// is counted as running time: the length of a lease.
+const HIDDEN_WALL: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// A run, folded from its journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Projection {
+    /// The run.
+    pub run_id: RunId,
+    /// Whose it is.
+    pub tenant: String,
+    /// What it is pinned to.
+    pub flow: FlowVersion,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it is parked.
+    pub wait: Option<WaitSet>,
+    /// The input as it was given.
+    pub input: Held,
+    /// The root of its idempotency keys.
+    pub key_root: Digest,
+    /// Who started it.
+    pub parent: Option<Parent>,
+    /// Search tags.
+    pub tags: BTreeMap<String, String>,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When the last entry was written.
+    pub at: Timestamp,
+    /// The last entry's place.
+    pub position: Position,
+    /// The session of the last claim.
+    pub session: Option<SessionId>,
+    /// How often it was claimed after a crash.
+    pub recoveries: u32,
+    /// The state now.
+    pub state: Held,
+    /// What it may use and has used.
+    pub ledger: Ledger,
+    /// Every StepRun, in the order they became due.
+    pub steps: Vec<StepRun>,
+    /// Joins with several producers.
+    pub joins: Vec<Join>,
+    /// Signals that nobody waited for yet, oldest first.
+    pub signals: Vec<(String, Held)>,
+    /// The last inbox message that was received.
+    pub inbox_seen: u64,
+    /// Whether a person or a failure asked it to end.
+    pub ending: Option<Cause>,
+    /// StepRuns that were undone or could not be, with the compensation's failure.
+    pub undone: Vec<(String, Option<Failure>)>,
+    /// How it ended.
+    pub finished: Option<Finished>,
+    /// The output's place.
+    pub output: Option<Held>,
+}
+
+/// A journal that does not fold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoldError {
+    /// An entry that the state machine does not allow.
+    Illegal(IllegalTransition),
+    /// A position left out or used twice.
+    Gap {
+        /// The position that should have come.
+        wanted: Position,
+        /// The one that came.
+        found: Position,
+    },
+    /// An entry about a step, effect or review that the journal does not know.
+    Unknown(String),
+    /// A journal that does not begin with `created` or a checkpoint.
+    Headless,
+}
+
+impl fmt::Display for FoldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Illegal(illegal) => illegal.fmt(f),
+            Self::Gap { wanted, found } => {
+                write!(f, "position {found} stands where {wanted} should")
+            }
+            Self::Unknown(what) => write!(f, "the journal does not know {what}"),
+            Self::Headless => f.write_str("the journal does not begin at its beginning"),
+        }
+    }
+}
+
+impl std::error::Error for FoldError {}
+
+impl From<IllegalTransition> for FoldError {
+    fn from(illegal: IllegalTransition) -> Self {
+        Self::Illegal(illegal)
+    }
+}
+
+impl Projection {
+    /// Starts the fold with a run's first entry.
+    #[must_use]
+    pub fn begin(run_id: RunId, created: &Created, at: Timestamp, wiring: &Wiring) -> Self {
+        let held = |payload: &crate::payload::PayloadRef| Held { at: 1, payload: payload.clone() };
+        let mut run = Self {
+            run_id,
+            tenant: created.tenant.clone(),
+            flow: created.flow.clone(),
+            status: RunStatus::Queued,
+            wait: None,
+            input: held(&created.input),
+            key_root: created.key_root,
+            parent: created.parent.clone(),
+            tags: created.tags.clone(),
+            created_at: at,
+            at,
+            position: 1,
+            session: None,
+            recoveries: 0,
+            state: held(&created.state),
+            ledger: Ledger::new(created.limits),
+            steps: Vec::new(),
+            joins: Vec::new(),
+            signals: Vec::new(),
+            inbox_seen: 0,
+            ending: None,
+            undone: Vec::new(),
+            finished: None,
+            output: None,
+        };
+        for step in wiring.starts() {
+            run.make_due(step, BTreeMap::new());
+        }
+        run
+    }
+
+    /// Takes the next entry.
+    ///
+    /// # Errors
+    /// The entry does not follow: a gap, an illegal transition, or something the journal does not
+    /// know.
+    pub fn apply(
+        &mut self,
+        wiring: &Wiring,
+        position: Position,
+        at: Timestamp,
+        entry: &Entry,
+    ) -> Result<(), FoldError> {
+        if position != self.position + 1 {
+            return Err(FoldError::Gap { wanted: self.position + 1, found: position });
+        }
+        let next = RunStatus::after(Some(self.status), entry)?;
+        self.count_wall(at, entry);
+        self.position = position;
+        self.at = at;
+        self.take(wiring, at, entry)?;
+        self.status = next;
+        Ok(())
+    }
+
+    /// Running time is the time between the entries of one claim.
+    fn count_wall(&mut self, at: Timestamp, entry: &Entry) {
+        if self.status != RunStatus::Running {
+            return;
+        }
+        let crashed = matches!(entry, Entry::Claimed { .. });
+        let span = at.since(self.at);
+        let span = if crashed { span.min(HIDDEN_WALL) } else { span };
+        let wall = u64::try_from(span.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX);
+        let spend = Spend { wall, ..Spend::ZERO };
+        self.ledger.charge(&if crashed {
+            Settlement::unknown(spend)
+        } else {
+            Settlement::known(spend)
+        });
+    }
+
+    fn take(&mut self, wiring: &Wiring, at: Timestamp, entry: &Entry) -> Result<(), FoldError> {
+        match entry {
+            Entry::Created(_) => return Err(FoldError::Headless),
+            Entry::Claimed { session, .. } => self.claimed(*session),
+            Entry::StepStarted { step, attempt, body } => {
+                self.step_started(step, *attempt, *body, at)?;
+            }
+            Entry::StepFinished { step, output, state, .. } => {
+                self.step_finished(wiring, step, output, state.as_ref(), at)?;
+            }
+            Entry::StepFailed { step, attempt, failure, retry_at } => {
+                self.step_failed(step, *attempt, failure, *retry_at, at)?;
+            }
+            Entry::Routed { step, variant, .. } => self.routed(wiring, step, variant, at)?,
+            Entry::EffectIntended { .. }
+            | Entry::EffectAttempted { .. }
+            | Entry::EffectSettled(_)
+            | Entry::WaitOpened { .. } => self.take_effect(at, entry)?,
+            Entry::Advanced { amount } => self.ledger.record_advance(amount),
+            Entry::Allotted { child, limits } => self.allotted(*child, limits)?,
+            Entry::Received { inbox, message } => self.receive(*inbox, message)?,
+            Entry::Migrated { to, state, .. } => {
+                self.flow = to.clone();
+                self.state = self.hold(state);
+            }
+            Entry::Unwinding { cause } => self.unwind(cause),
+            Entry::Released => self.ledger.release_advance(),
+            Entry::Parked { wait } => {
+                self.ledger.release_advance();
+                self.wait = Some(wait.clone());
+            }
+            Entry::Checkpoint { .. } => {}
+            Entry::Finished(end) => self.finish(end),
+        }
+        Ok(())
+    }
+
+    fn claimed(&mut self, session: SessionId) {
+        if self.status == RunStatus::Running {
+            // The last owner died in the middle: what it may have spent cannot be known.
+            self.ledger.charge_unknown();
+            self.recoveries += 1;
+        }
+        self.session = Some(session);
+        self.wait = None;
+    }
+
+    fn allotted(&mut self, child: RunId, limits: &crate::budget::Limits) -> Result<(), FoldError> {
+        let refused = |e: crate::budget::Exhausted| FoldError::Unknown(format!("the budget: {e}"));
+        self.ledger.allot(&child.to_string(), limits).map(drop).map_err(refused)
+    }
+
+    fn unwind(&mut self, cause: &Cause) {
+        self.ending = Some(cause.clone());
+        self.steps.retain(|step| !matches!(step.phase, Phase::Due));
+    }
+
+    fn finish(&mut self, end: &Finished) {
+        self.ledger.release_advance();
+        self.output = end.output.as_ref().map(|output| self.find_held(output));
+        self.finished = Some(end.clone());
+    }
+
+    /// An output may have been carried by an earlier row.
+    fn find_held(&self, payload: &crate::payload::PayloadRef) -> Held {
+        let outputs = self.steps.iter().filter_map(|step| step.output.as_ref());
+        let known = outputs.rev().find(|held| held.payload.digest == payload.digest);
+        known.cloned().unwrap_or_else(|| self.hold(payload))
+    }
+
+    /// Returns a reference to a payload that the entry being folded carries.
+    pub(crate) fn hold(&self, payload: &crate::payload::PayloadRef) -> Held {
+        Held { at: self.position, payload: payload.clone() }
+    }
+
+    fn receive(&mut self, inbox: u64, message: &InboxBody) -> Result<(), FoldError> {
+        self.inbox_seen = self.inbox_seen.max(inbox);
+        match message {
+            InboxBody::Reviewed { review_id, outcome } => {
+                self.resolve_review(*review_id, outcome);
+            }
+            InboxBody::Signalled { name, payload } => self.resolve_signal(name, payload),
+            InboxBody::ChildEnded { position, run_id, status, output, failure, spend } => {
+                self.ledger.settle_allotment(&run_id.to_string(), spend);
+                let output = output.as_ref().map(|output| self.hold(output));
+                let resolution =
+                    Resolution::Child { status: *status, output, failure: failure.clone() };
+                self.resolve(position, resolution);
+            }
+            InboxBody::TimerFired { key } => self.timer_fired(key),
+            InboxBody::ToppedUp { add, .. } => self.ledger.top_up(add),
+            InboxBody::CancelRequested { by, reason } => {
+                let reason = format!("{by}: {reason}");
+                self.ending.get_or_insert(Cause::Cancelled { reason });
+            }
+            InboxBody::RetryRequested { .. } => self.retry_now(),
+        }
+        Ok(())
+    }
+
+    /// Returns every open wait of every open step, oldest first.
+    #[must_use]
+    pub fn open_waits(&self) -> Vec<(&EffectRecord, &Wait)> {
+        let open = self.steps.iter().filter(|step| step.is_open());
+        let effects = open.flat_map(|step| step.effects.iter());
+        let mut waits: Vec<_> = effects
+            .filter(|effect| effect.resolution.is_none())
+            .filter_map(|effect| effect.wait.as_ref().map(|wait| (effect, wait)))
+            .collect();
+        waits.sort_by_key(|(effect, _)| effect.asked_at);
+        waits
+    }
+
+    /// Returns the open review of this run with that id, if it is one of an effect's.
+    #[must_use]
+    pub fn waits_for_review(&self, review: ReviewId) -> bool {
+        self.open_waits()
+            .iter()
+            .any(|(_, wait)| matches!(wait, Wait::Review { review_id, .. } if *review_id == review))
+    }
+
+    /// Returns joins that had some arrivals and never fired.
+    #[must_use]
+    pub fn half_filled(&self) -> Vec<HalfFilled> {
+        let waiting = self.joins.iter().filter(|join| !join.fired && !join.arrived.is_empty());
+        waiting
+            .map(|join| HalfFilled {
+                step: join.step.clone(),
+                arrived: join.arrived.values().map(ToString::to_string).collect(),
+            })
+            .collect()
+    }
+
+    /// Returns how the run ends, given why it stopped and what could be undone.
+    #[must_use]
+    pub fn ending_now(&self) -> Ending {
+        match &self.ending {
+            _ if self.undone.iter().any(|(_, failure)| failure.is_some()) => Ending::Partial,
+            None => Ending::Completed,
+            Some(Cause::Failed { .. }) => Ending::Failed,
+            Some(Cause::Cancelled { .. }) => Ending::Cancelled,
+        }
+    }
+
+    /// Returns how deep this run stands: 1, and one more for each run above it.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        1 + self.parent.as_ref().map_or(0, |parent| parent.depth)
+    }
+
+    /// Returns running time that is known and charged, in milliseconds.
+    #[must_use]
+    pub fn wall_ms(&self) -> u64 {
+        self.ledger.total_spent().get(Dimension::Wall)
+    }
+
+    /// Returns the name of the step whose output is the run's.
+    #[must_use]
+    pub fn output_step(wiring: &Wiring) -> Option<StepName> {
+        wiring.definition().finish().map(|step| step.name.clone())
+    }
+}

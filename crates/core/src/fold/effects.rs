@@ -1,0 +1,267 @@
+//! The fold's half about effects: intents, outcomes, waits and what resolves them.
+
+use serde::{Deserialize, Serialize};
+
+use super::{FoldError, Projection};
+use crate::{
+    effect::{EffectHead, EffectOutcome, EffectPosition, FailedAttempt, StepKey},
+    failure::Failure,
+    id::ReviewId,
+    journal::{EffectSettled, Entry, Position},
+    payload::{Held, PayloadRef},
+    review::{ReviewOutcome, ReviewReason},
+    run::RunStatus,
+    time::Timestamp,
+    wait::Wait,
+};
+
+/// What became of an effect, as the code will see it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// It happened, and this is what came back.
+    Completed(Held),
+    /// It is known not to have succeeded.
+    Failed(Failure),
+    /// It was refused before anything was sent.
+    Denied(Failure),
+    /// It cannot be known whether it happened.
+    InDoubt(Failure),
+    /// A person decided, or nobody did in time.
+    Reviewed(ReviewOutcome),
+    /// A signal came.
+    Signalled(Held),
+    /// The time came: a timer's own, or the end of waiting for something else.
+    Due,
+    /// A child run ended.
+    Child {
+        /// How.
+        status: RunStatus,
+        /// With what.
+        output: Option<Held>,
+        /// Or why not.
+        failure: Option<Failure>,
+    },
+}
+
+/// An intent without an outcome: something may have been sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The last try that was announced, from 1.
+    pub attempt: u32,
+    /// When the first was sent, by the store's clock.
+    pub first_sent_at: Timestamp,
+    /// The last call cannot take effect after this.
+    pub not_after: Timestamp,
+    /// The claim's row under which it was written; a later claim did not send it.
+    pub at: Position,
+}
+
+/// An effect of an open StepRun.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EffectRecord {
+    /// Where.
+    pub position: EffectPosition,
+    /// What.
+    pub head: EffectHead,
+    /// The entry that first named it.
+    pub asked_at: Position,
+    /// How many outcomes the code had seen when it asked.
+    pub seen: u32,
+    /// The arguments.
+    pub arguments: Option<PayloadRef>,
+    /// An intent, if one was journaled.
+    pub intent: Option<Intent>,
+    /// What it waits for, if it is a wait, or in doubt.
+    pub wait: Option<Wait>,
+    /// Tries that failed.
+    pub attempts: Vec<FailedAttempt>,
+    /// What became of it.
+    pub resolution: Option<Resolution>,
+    /// The entry that resolved it: the order in which outcomes become visible.
+    pub resolved_at: Option<Position>,
+}
+
+impl EffectRecord {
+    /// Returns the failure, if that is what became of it.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&Failure> {
+        match &self.resolution {
+            Some(Resolution::Failed(failure)) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// Returns whether it may have happened and nobody knows.
+    #[must_use]
+    pub const fn is_in_doubt(&self) -> bool {
+        matches!(self.resolution, Some(Resolution::InDoubt(_)))
+            || matches!(self.wait, Some(Wait::Review { reason: ReviewReason::InDoubt, .. }))
+                && self.resolution.is_none()
+    }
+}
+
+impl Projection {
+    /// Returns an effect of an open StepRun.
+    #[must_use]
+    pub fn effect(&self, position: &EffectPosition) -> Option<&EffectRecord> {
+        let step = self.step(&position.step)?;
+        step.effects.iter().find(|effect| effect.position == *position)
+    }
+
+    /// Returns the effects of a StepRun that have become of something, in the order in which the
+    /// code saw them.
+    #[must_use]
+    pub fn resolved(&self, step: &StepKey) -> Vec<&EffectRecord> {
+        let effects = self.step(step).map(|step| step.effects.as_slice()).unwrap_or_default();
+        let mut resolved: Vec<_> = effects.iter().filter(|e| e.resolution.is_some()).collect();
+        resolved.sort_by_key(|effect| effect.resolved_at);
+        resolved
+    }
+
+    pub(super) fn take_effect(&mut self, at: Timestamp, entry: &Entry) -> Result<(), FoldError> {
+        let _ = at;
+        match entry {
+            Entry::EffectIntended { position, head, attempt, first_sent_at, not_after, seen, arguments } => {
+                let place = self.position;
+                let effect = self.effect_entry(position, head, *seen)?;
+                effect.arguments.get_or_insert(arguments.clone());
+                let first = effect.intent.as_ref().map_or(*first_sent_at, |i| i.first_sent_at);
+                effect.intent = Some(Intent {
+                    attempt: *attempt,
+                    first_sent_at: first,
+                    not_after: *not_after,
+                    at: place,
+                });
+                // A person may have asked to send again what was in doubt.
+                effect.wait = None;
+                effect.resolution = None;
+            }
+            Entry::EffectAttempted { position, head, attempts, spend } => {
+                self.ledger.charge(spend);
+                let effect = self.effect_entry(position, head, 0)?;
+                effect.attempts.extend(attempts.iter().cloned());
+            }
+            Entry::EffectSettled(settled) => self.settled(settled)?,
+            Entry::WaitOpened { position, head, wait, arguments, seen } => {
+                self.wait_opened(position, head, wait, arguments, *seen)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn effect_entry(
+        &mut self,
+        position: &EffectPosition,
+        head: &EffectHead,
+        seen: u32,
+    ) -> Result<&mut EffectRecord, FoldError> {
+        let asked_at = self.position;
+        let step = self.step_mut(&position.step)?;
+        let found = step.effects.iter().position(|effect| effect.position == *position);
+        let index = found.unwrap_or(step.effects.len());
+        if found.is_none() {
+            step.effects.push(EffectRecord {
+                position: position.clone(),
+                head: head.clone(),
+                asked_at,
+                seen,
+                arguments: None,
+                intent: None,
+                wait: None,
+                attempts: Vec::new(),
+                resolution: None,
+                resolved_at: None,
+            });
+        }
+        step.effects
+            .get_mut(index)
+            .ok_or_else(|| FoldError::Unknown(format!("the effect {position}")))
+    }
+
+    fn settled(&mut self, settled: &EffectSettled) -> Result<(), FoldError> {
+        self.ledger.charge(&settled.spend);
+        let resolution = match &settled.outcome {
+            EffectOutcome::Completed(payload) => Resolution::Completed(self.hold(payload)),
+            EffectOutcome::Failed(failure) => Resolution::Failed(failure.clone()),
+            EffectOutcome::Denied(failure) => Resolution::Denied(failure.clone()),
+            EffectOutcome::InDoubt(failure) => Resolution::InDoubt(failure.clone()),
+        };
+        let place = self.position;
+        let effect = self.effect_entry(&settled.position, &settled.head, settled.seen)?;
+        if effect.resolution.is_some() {
+            let what = format!("a second outcome of {}", settled.position);
+            return Err(FoldError::Unknown(what));
+        }
+        effect.arguments = effect.arguments.take().or_else(|| settled.arguments.clone());
+        effect.attempts.extend(settled.failed.iter().cloned());
+        effect.resolution = Some(resolution);
+        effect.resolved_at = Some(place);
+        Ok(())
+    }
+
+    fn wait_opened(
+        &mut self,
+        position: &EffectPosition,
+        head: &EffectHead,
+        wait: &Wait,
+        arguments: &PayloadRef,
+        seen: u32,
+    ) -> Result<(), FoldError> {
+        let effect = self.effect_entry(position, head, seen)?;
+        effect.wait = Some(wait.clone());
+        effect.arguments.get_or_insert(arguments.clone());
+        // A signal may have come before anybody waited for it.
+        if let Wait::Signal { name, .. } = wait
+            && let Some(at) = self.signals.iter().position(|(early, _)| early == name)
+        {
+            let (_, payload) = self.signals.remove(at);
+            self.resolve(position, Resolution::Signalled(payload));
+        }
+        Ok(())
+    }
+
+    /// Resolves a wait, once; later resolutions of the same wait change nothing.
+    pub(super) fn resolve(&mut self, position: &EffectPosition, resolution: Resolution) {
+        let place = self.position;
+        let Ok(step) = self.step_mut(&position.step) else { return };
+        let effect = step.effects.iter_mut().find(|effect| effect.position == *position);
+        if let Some(effect) = effect.filter(|e| e.resolution.is_none() && e.wait.is_some()) {
+            effect.resolution = Some(resolution);
+            effect.resolved_at = Some(place);
+        }
+    }
+
+    fn waiting_position(&self, fits: impl Fn(&Wait) -> bool) -> Option<EffectPosition> {
+        let waits = self.open_waits();
+        let found = waits.iter().find(|(_, wait)| fits(wait));
+        found.map(|(effect, _)| effect.position.clone())
+    }
+
+    pub(super) fn resolve_review(&mut self, review: ReviewId, outcome: &ReviewOutcome) {
+        let ours = |wait: &Wait| matches!(wait, Wait::Review { review_id, .. } if *review_id == review);
+        if let Some(position) = self.waiting_position(ours) {
+            self.resolve(&position, Resolution::Reviewed(outcome.clone()));
+        }
+    }
+
+    pub(super) fn resolve_signal(&mut self, name: &str, payload: &PayloadRef) {
+        let held = self.hold(payload);
+        let ours = |wait: &Wait| matches!(wait, Wait::Signal { name: wanted, .. } if wanted == name);
+        match self.waiting_position(ours) {
+            Some(position) => self.resolve(&position, Resolution::Signalled(held)),
+            None => self.signals.push((name.to_owned(), held)),
+        }
+    }
+
+    /// A timer's key is the position of the effect it belongs to; other keys only wake the run.
+    pub(super) fn timer_fired(&mut self, key: &str) {
+        let Ok(position) = key.parse::<EffectPosition>() else { return };
+        let review = |effect: &EffectRecord| matches!(effect.wait, Some(Wait::Review { .. }));
+        let expired = self.effect(&position).is_some_and(review);
+        let resolution =
+            if expired { Resolution::Reviewed(ReviewOutcome::Expired) } else { Resolution::Due };
+        self.resolve(&position, resolution);
+    }
+}

@@ -1,0 +1,329 @@
+//! The fold's half about steps: due, open, retried, finished, undone.
+
+use serde::{Deserialize, Serialize};
+
+use super::{FoldError, Projection, effects::EffectRecord};
+use crate::{
+    digest::Digest,
+    effect::StepKey,
+    failure::{Failure, Retryability},
+    flow::{
+        Access, StepKind, StepName,
+        schedule::{Ancestry, Arrival, Effects, Wiring},
+    },
+    payload::{Held, PayloadRef},
+    time::Timestamp,
+};
+
+/// Where a StepRun stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Its trigger holds and it has not started.
+    Due,
+    /// An attempt began and has no end.
+    Open,
+    /// An attempt failed; the next begins at this time.
+    Retrying {
+        /// When.
+        at: Timestamp,
+    },
+    /// It left its output.
+    Finished,
+    /// It failed for good.
+    Failed(Failure),
+}
+
+/// One execution of a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRun {
+    /// Which.
+    pub key: StepKey,
+    /// Where it stands.
+    pub phase: Phase,
+    /// The attempt that runs or ran last, from 1; 0 before the first.
+    pub attempt: u32,
+    /// The visits of the steps on the path that led here, itself included.
+    pub ancestry: Ancestry,
+    /// The state it sees, fixed when it first starts.
+    pub pinned: Option<Held>,
+    /// Hash of the body its last attempt began with.
+    pub body: Digest,
+    /// Its output.
+    pub output: Option<Held>,
+    /// The variant it picked, if it is a router.
+    pub variant: Option<String>,
+    /// When its first attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Why earlier attempts failed.
+    pub failures: Vec<Failure>,
+    /// Its effects, in the order the journal first names them. Emptied when it finishes.
+    pub effects: Vec<EffectRecord>,
+    /// The StepRun it undoes, if it is a compensation.
+    pub undoes: Option<StepKey>,
+}
+
+impl StepRun {
+    /// Returns whether an attempt began and the StepRun has not ended.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Retrying { .. })
+    }
+
+    /// Returns whether it has ended, well or not.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Finished | Phase::Failed(_))
+    }
+}
+
+impl Projection {
+    /// Returns a StepRun.
+    #[must_use]
+    pub fn step(&self, key: &StepKey) -> Option<&StepRun> {
+        self.steps.iter().rev().find(|step| step.key == *key)
+    }
+
+    pub(crate) fn step_mut(&mut self, key: &StepKey) -> Result<&mut StepRun, FoldError> {
+        let found = self.steps.iter_mut().rev().find(|step| step.key == *key);
+        found.ok_or_else(|| FoldError::Unknown(format!("the step {key}")))
+    }
+
+    /// Makes a step due and returns its key.
+    pub fn make_due(&mut self, step: StepName, mut ancestry: Ancestry) -> StepKey {
+        let visits = self.steps.iter().filter(|run| run.key.step == step).count();
+        let visit = u32::try_from(visits).unwrap_or(u32::MAX).saturating_add(1);
+        ancestry.insert(step.clone(), visit);
+        let key = StepKey { step, visit };
+        self.steps.push(StepRun {
+            key: key.clone(),
+            phase: Phase::Due,
+            attempt: 0,
+            ancestry,
+            pinned: None,
+            body: Digest::ZERO,
+            output: None,
+            variant: None,
+            started_at: None,
+            ended_at: None,
+            failures: Vec::new(),
+            effects: Vec::new(),
+            undoes: None,
+        });
+        key
+    }
+
+    /// Makes the compensation of a StepRun due, with the values it had.
+    pub fn make_undo_due(&mut self, undo: StepName, undoes: &StepKey) -> StepKey {
+        let ancestry = self.step(undoes).map(|step| step.ancestry.clone()).unwrap_or_default();
+        let key = self.make_due(undo, ancestry);
+        if let Ok(step) = self.step_mut(&key) {
+            step.undoes = Some(undoes.clone());
+        }
+        key
+    }
+
+    pub(super) fn step_started(
+        &mut self,
+        key: &StepKey,
+        attempt: u32,
+        body: Digest,
+        at: Timestamp,
+    ) -> Result<(), FoldError> {
+        let state = self.state.clone();
+        let step = self.step_mut(key)?;
+        step.phase = Phase::Open;
+        step.attempt = attempt;
+        step.body = body;
+        step.pinned.get_or_insert(state);
+        step.started_at.get_or_insert(at);
+        Ok(())
+    }
+
+    pub(super) fn step_finished(
+        &mut self,
+        wiring: &Wiring,
+        key: &StepKey,
+        output: &PayloadRef,
+        state: Option<&PayloadRef>,
+        at: Timestamp,
+    ) -> Result<(), FoldError> {
+        if let Some(state) = state {
+            self.state = self.hold(state);
+        }
+        let output = self.hold(output);
+        let step = self.step_mut(key)?;
+        step.phase = Phase::Finished;
+        step.output = Some(output);
+        step.ended_at = Some(at);
+        step.pinned = None;
+        step.effects.clear();
+        if let Some(undoes) = step.undoes.clone() {
+            self.undone.push((undoes.to_string(), None));
+        } else {
+            self.arrive(wiring, key, Arrival::Step);
+        }
+        Ok(())
+    }
+
+    pub(super) fn step_failed(
+        &mut self,
+        key: &StepKey,
+        attempt: u32,
+        failure: &Failure,
+        retry_at: Option<Timestamp>,
+        at: Timestamp,
+    ) -> Result<(), FoldError> {
+        let step = self.step_mut(key)?;
+        step.attempt = attempt;
+        step.failures.push(failure.clone());
+        if let Some(at) = retry_at {
+            step.phase = Phase::Retrying { at };
+            step.reopen_failures();
+            return Ok(());
+        }
+        step.phase = Phase::Failed(failure.clone());
+        step.ended_at = Some(at);
+        if let Some(undoes) = step.undoes.clone() {
+            self.undone.push((undoes.to_string(), Some(failure.clone())));
+        }
+        Ok(())
+    }
+
+    pub(super) fn routed(
+        &mut self,
+        wiring: &Wiring,
+        key: &StepKey,
+        variant: &str,
+        at: Timestamp,
+    ) -> Result<(), FoldError> {
+        let definition = wiring.definition().step(&key.step);
+        let Some(StepKind::Router(route)) = definition.map(|step| step.kind.clone()) else {
+            return Err(FoldError::Unknown(format!("the router {key}")));
+        };
+        let step = self.step_mut(key)?;
+        step.phase = Phase::Finished;
+        step.attempt = 1;
+        step.variant = Some(variant.to_owned());
+        step.started_at = Some(at);
+        step.ended_at = Some(at);
+        self.arrive(wiring, key, Arrival::Route { route: &route.name, variant });
+        Ok(())
+    }
+
+    fn arrive(&mut self, wiring: &Wiring, key: &StepKey, arrival: Arrival<'_>) {
+        let path = self.step(key).map(|step| step.ancestry.clone()).unwrap_or_default();
+        let effects = wiring.arrive(&mut self.joins, key, &path, arrival);
+        if self.ending.is_some() {
+            return;
+        }
+        for (step, ancestry) in effects.due {
+            self.make_due(step, ancestry);
+        }
+    }
+
+    /// Returns what an arrival would do, without taking it: the `absorbed` list of its entry.
+    #[must_use]
+    pub fn preview(&self, wiring: &Wiring, key: &StepKey, arrival: Arrival<'_>) -> Effects {
+        let path = self.step(key).map(|step| step.ancestry.clone()).unwrap_or_default();
+        wiring.arrive(&mut self.joins.clone(), key, &path, arrival)
+    }
+
+    pub(super) fn retry_now(&mut self) {
+        let now = self.at;
+        for step in &mut self.steps {
+            if let Phase::Retrying { at } = &mut step.phase {
+                *at = (*at).min(now);
+            }
+        }
+    }
+
+    /// Returns what may start now, in declaration order: due steps and retries whose time has
+    /// come, under Rust's borrow rule. `rests` says whether an open StepRun only waits: a reader
+    /// that does blocks nobody, a writer holds the state all the same.
+    #[must_use]
+    pub fn startable(
+        &self,
+        wiring: &Wiring,
+        now: Timestamp,
+        rests: &dyn Fn(&StepKey) -> bool,
+    ) -> Vec<StepKey> {
+        let access = |key: &StepKey| {
+            wiring.definition().step(&key.step).map_or(Access::Reads, |step| step.access)
+        };
+        let open = || self.steps.iter().filter(|step| step.is_open());
+        let is_writer = |step: &&StepRun| access(&step.key) == Access::Writes;
+        let mut readers = open().filter(|s| !is_writer(s) && s.phase == Phase::Open);
+        let reading = readers.any(|step| !rests(&step.key));
+        let writer = open().find(is_writer).map(|step| step.key.clone());
+        let mut ready = Vec::new();
+        for step in self.ready(wiring, now) {
+            let mine = writer.as_ref() == Some(&step.key);
+            match access(&step.key) {
+                _ if writer.is_some() && !mine => {}
+                Access::Reads => ready.push(step.key.clone()),
+                Access::Writes if reading || !ready.is_empty() => break,
+                Access::Writes => return vec![step.key.clone()],
+            }
+        }
+        ready
+    }
+
+    /// Due steps and due retries, in declaration order.
+    fn ready(&self, wiring: &Wiring, now: Timestamp) -> Vec<&StepRun> {
+        let due = |step: &&StepRun| match &step.phase {
+            Phase::Due => true,
+            Phase::Retrying { at } => *at <= now,
+            Phase::Open | Phase::Finished | Phase::Failed(_) => false,
+        };
+        let mut ready: Vec<_> = self.steps.iter().filter(due).collect();
+        ready.sort_by_key(|step| (wiring.definition().index(&step.key.step), step.key.visit));
+        ready
+    }
+
+    /// Returns whether nothing is due, open or waiting to be tried again.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.steps.iter().all(StepRun::is_over)
+    }
+
+    /// Returns finished steps with a compensation that has not been tried, last finished first.
+    #[must_use]
+    pub fn to_undo(&self, wiring: &Wiring) -> Vec<(StepKey, StepName)> {
+        let tried = |key: &StepKey| self.steps.iter().any(|s| s.undoes.as_ref() == Some(key));
+        let mut done: Vec<_> = self
+            .steps
+            .iter()
+            .filter(|step| step.phase == Phase::Finished && !tried(&step.key))
+            .filter_map(|step| {
+                let undo = wiring.definition().step(&step.key.step)?.options.compensate.clone()?;
+                let place = step.output.as_ref().map_or(0, |output| output.at);
+                Some((place, step.key.clone(), undo))
+            })
+            .collect();
+        done.sort_by(|a, b| b.cmp(a));
+        done.into_iter().map(|(_, key, undo)| (key, undo)).collect()
+    }
+}
+
+impl StepRun {
+    /// Forgets failures that the next attempt may mend: retryable ones, known not to have taken
+    /// effect, after which the code asked for nothing more. A failure that the code saw and went on
+    /// from stays, so the next attempt takes the same path.
+    fn reopen_failures(&mut self) {
+        let mut seen_order: Vec<_> =
+            self.effects.iter().filter_map(|effect| effect.resolved_at).collect();
+        seen_order.sort_unstable();
+        let most_seen = self.effects.iter().map(|effect| effect.seen).max().unwrap_or(0);
+        self.effects.retain(|effect| {
+            let retryable = effect
+                .failure()
+                .is_some_and(|failure| failure.retry == Retryability::Retryable);
+            let nth = seen_order.iter().position(|at| Some(*at) == effect.resolved_at);
+            let built_upon = nth.is_some_and(|nth| (most_seen as usize) > nth);
+            !retryable || built_upon
+        });
+    }
+}

@@ -1,0 +1,454 @@
+//! The append-only truth of a run: its entries, and the chain that binds them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    budget::{Limits, Settlement, Spend},
+    digest::{Digest, NotCanonical, canonical, parse},
+    effect::{EffectHead, EffectOutcome, EffectPosition, FailedAttempt, StepKey},
+    failure::Failure,
+    flow::{FlowVersion, StepName},
+    id::{RunId, SessionId},
+    inbox::InboxBody,
+    payload::{Payload, PayloadRef},
+    run::RunStatus,
+    time::Timestamp,
+    wait::{Wait, WaitSet},
+};
+
+/// An entry's place in its run's journal, from 1, without gaps.
+pub type Position = u64;
+
+/// The number that rises at each claim of a run.
+pub type Epoch = u64;
+
+/// One thing that happened to a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Entry {
+    /// The run exists.
+    Created(Box<Created>),
+    /// A worker has the sole right to drive it.
+    Claimed {
+        /// The worker's session.
+        session: SessionId,
+        /// 128 random bits as hex; the fence token of this row.
+        nonce: String,
+    },
+    /// An attempt at a step began.
+    StepStarted {
+        /// Which.
+        step: StepKey,
+        /// From 1.
+        attempt: u32,
+        /// Hash of the step's body.
+        body: Digest,
+    },
+    /// A step left its output, and its new state if it writes.
+    StepFinished {
+        /// Which.
+        step: StepKey,
+        /// Its output.
+        output: PayloadRef,
+        /// The state after it, from a step that writes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        state: Option<PayloadRef>,
+        /// Joins that had already fired in this wave and took the arrival without firing.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        absorbed: Vec<StepName>,
+    },
+    /// An attempt at a step failed.
+    StepFailed {
+        /// Which.
+        step: StepKey,
+        /// Which try, from 1.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+        /// When it is tried again; without it the failure is final.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_at: Option<Timestamp>,
+    },
+    /// A router picked a route.
+    Routed {
+        /// The router.
+        step: StepKey,
+        /// The variant.
+        variant: String,
+        /// Joins that took the arrival without firing.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        absorbed: Vec<StepName>,
+    },
+    /// An action is about to be sent.
+    EffectIntended {
+        /// Where.
+        position: EffectPosition,
+        /// What.
+        head: EffectHead,
+        /// Which try, from 1.
+        attempt: u32,
+        /// When it was first sent, by the store's clock.
+        first_sent_at: Timestamp,
+        /// The call cannot take effect after this.
+        not_after: Timestamp,
+        /// How many outcomes of its StepRun the code had seen when it asked for this one.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        seen: u32,
+        /// Its arguments, for the person who may have to decide.
+        arguments: PayloadRef,
+    },
+    /// Tries of an effect failed, and it will be tried again or its step was dropped.
+    EffectAttempted {
+        /// Where.
+        position: EffectPosition,
+        /// What.
+        head: EffectHead,
+        /// The tries.
+        attempts: Vec<FailedAttempt>,
+        /// What they used up.
+        spend: Settlement,
+    },
+    /// An effect has its outcome.
+    EffectSettled(Box<EffectSettled>),
+    /// A wait was opened.
+    WaitOpened {
+        /// Where.
+        position: EffectPosition,
+        /// What.
+        head: EffectHead,
+        /// For what.
+        wait: Wait,
+        /// Its arguments, for readers.
+        arguments: PayloadRef,
+        /// How many outcomes of its StepRun the code had seen when it asked for this one.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        seen: u32,
+    },
+    /// Spending set aside for the calls that follow.
+    Advanced {
+        /// How much is added to what is left of the last advance.
+        amount: Spend,
+    },
+    /// Part of the budget was set aside for a child run.
+    Allotted {
+        /// The child.
+        child: RunId,
+        /// Its limits.
+        limits: Limits,
+    },
+    /// The owner read a message from the inbox.
+    Received {
+        /// The message's position in the inbox.
+        inbox: u64,
+        /// The message.
+        message: InboxBody,
+    },
+    /// The run moved to another version of its flow.
+    Migrated {
+        /// The version it had.
+        from: FlowVersion,
+        /// The version it has.
+        to: FlowVersion,
+        /// The state in the new version.
+        state: PayloadRef,
+    },
+    /// Nothing new starts; what was done is undone, last first.
+    Unwinding {
+        /// Why.
+        cause: Cause,
+    },
+    /// The owner gave the run back between steps.
+    Released,
+    /// Nothing is held until something in the wait set happens.
+    Parked {
+        /// For what.
+        wait: WaitSet,
+    },
+    /// The fold so far, by reference.
+    Checkpoint {
+        /// The projection.
+        fold: PayloadRef,
+    },
+    /// The run ended.
+    Finished(Box<Finished>),
+}
+
+/// How a run began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Created {
+    /// What it runs.
+    pub flow: FlowVersion,
+    /// Whose it is.
+    pub tenant: String,
+    /// The input as it was given.
+    pub input: PayloadRef,
+    /// The state it starts with.
+    pub state: PayloadRef,
+    /// The root of all its idempotency keys.
+    pub key_root: Digest,
+    /// What it may use.
+    pub limits: Limits,
+    /// Search tags.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// Who started it, if a run did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// What it was forked from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forked: Option<Forked>,
+}
+
+/// The run that started this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// The parent.
+    pub run_id: RunId,
+    /// The effect that waits for this run.
+    pub position: EffectPosition,
+    /// How many runs stand above this one.
+    pub depth: u32,
+}
+
+/// The run and place this one continues from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forked {
+    /// The original.
+    pub run_id: RunId,
+    /// The last entry that was taken over.
+    pub position: Position,
+    /// The projection it starts from, self-contained.
+    pub fold: PayloadRef,
+}
+
+/// How an effect ended, what it used up, and what a reader wants to know of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EffectSettled {
+    /// Where.
+    pub position: EffectPosition,
+    /// What.
+    pub head: EffectHead,
+    /// Which try led to it, from 1.
+    pub attempt: u32,
+    /// Tries before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedAttempt>,
+    /// The outcome.
+    pub outcome: EffectOutcome,
+    /// What all its tries used up.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub spend: Settlement,
+    /// How many outcomes of its StepRun the code had seen when it asked for this one.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seen: u32,
+    /// When the first try began.
+    pub started_at: Timestamp,
+    /// The arguments, for readers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<PayloadRef>,
+    /// Vendor, finish reason, price version and the like; small.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub about: Value,
+}
+
+fn is_nothing(spend: &Settlement) -> bool {
+    *spend == Settlement::NOTHING
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+/// Why a run stops starting steps.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A step failed for good.
+    Failed {
+        /// The step.
+        step: StepKey,
+        /// Why.
+        failure: Failure,
+    },
+    /// Somebody cancelled the run.
+    Cancelled {
+        /// Who and why.
+        reason: String,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// With its output.
+    Completed,
+    /// By a failure.
+    Failed,
+    /// By a person.
+    Cancelled,
+    /// With something that could not be undone.
+    Partial,
+}
+
+impl Ending {
+    /// Returns the run's last status.
+    #[must_use]
+    pub const fn status(self) -> RunStatus {
+        match self {
+            Self::Completed => RunStatus::Completed,
+            Self::Failed => RunStatus::Failed,
+            Self::Cancelled => RunStatus::Cancelled,
+            Self::Partial => RunStatus::Partial,
+        }
+    }
+}
+
+/// The last entry of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// How it ended.
+    pub ending: Ending,
+    /// Its output.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<PayloadRef>,
+    /// Why it did not complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+    /// Joins that had some arrivals and never fired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub half_filled: Vec<HalfFilled>,
+}
+
+/// A join that did not fire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HalfFilled {
+    /// The step that waited.
+    pub step: StepName,
+    /// What had arrived.
+    pub arrived: Vec<String>,
+}
+
+impl Entry {
+    /// Returns the entry's kind, as tables print it and stores index it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Created(_) => "created",
+            Self::Claimed { .. } => "claimed",
+            Self::StepStarted { .. } => "step_started",
+            Self::StepFinished { .. } => "step_finished",
+            Self::StepFailed { .. } => "step_failed",
+            Self::Routed { .. } => "routed",
+            Self::EffectIntended { .. } => "effect_intended",
+            Self::EffectAttempted { .. } => "effect_attempted",
+            Self::EffectSettled(_) => "effect_settled",
+            Self::WaitOpened { .. } => "wait_opened",
+            Self::Advanced { .. } => "advanced",
+            Self::Allotted { .. } => "allotted",
+            Self::Received { .. } => "received",
+            Self::Migrated { .. } => "migrated",
+            Self::Unwinding { .. } => "unwinding",
+            Self::Released => "released",
+            Self::Parked { .. } => "parked",
+            Self::Checkpoint { .. } => "checkpoint",
+            Self::Finished(_) => "finished",
+        }
+    }
+}
+
+/// A row of the journal, as it is appended and as it is read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalRow {
+    /// The row's place.
+    pub position: Position,
+    /// The epoch under which it was written.
+    pub epoch: Epoch,
+    /// The hash of the row before; all zeros in the first row and in `claimed` rows, which SQL
+    /// inserts (a verifier fills it in).
+    pub prev: Digest,
+    /// What the next row must have seen: the row's hash, or a claim's nonce.
+    pub link: Digest,
+    /// The entry's kind.
+    pub kind: String,
+    /// When, by the owner's clock.
+    pub at: Timestamp,
+    /// The entry as canonical JSON, with digests in place of payloads.
+    pub body: Vec<u8>,
+    /// The bytes of payloads the entry refers to. A row that is read back holds the small ones.
+    pub payloads: Vec<Payload>,
+}
+
+/// The end of a journal, as the next append must have seen it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// The last row's place; 0 before the first.
+    pub position: Position,
+    /// The last row's hash.
+    pub hash: Digest,
+    /// The last row's link.
+    pub link: Digest,
+}
+
+impl Head {
+    /// The head of an empty journal.
+    pub const EMPTY: Self = Self { position: 0, hash: Digest::ZERO, link: Digest::ZERO };
+}
+
+/// Returns the hash of a row: BLAKE3 over the hash before it and everything in the row but the
+/// payloads' bytes, for which their digests stand in the body.
+#[must_use]
+pub fn row_hash(prev: Digest, run_id: RunId, position: Position, epoch: Epoch, at: Timestamp, body: &[u8]) -> Digest {
+    let run = run_id.uuid();
+    let numbers = [position.to_le_bytes(), epoch.to_le_bytes(), at.micros().to_le_bytes()];
+    Digest::of_parts([prev.as_bytes(), &run.as_bytes()[..], numbers.as_flattened(), body])
+}
+
+/// Returns the link of a `claimed` row: its 128-bit nonce, filled up with zeros.
+#[must_use]
+pub fn claim_link(nonce: [u8; 16]) -> Digest {
+    let mut link = [0; 32];
+    let (head, _) = link.split_at_mut(16);
+    head.copy_from_slice(&nonce);
+    Digest::from_bytes(link)
+}
+
+impl JournalRow {
+    /// Writes `entry` as the row after `head`.
+    ///
+    /// # Errors
+    /// The entry cannot be written as canonical JSON.
+    pub fn after(
+        head: Head,
+        run_id: RunId,
+        epoch: Epoch,
+        at: Timestamp,
+        entry: &Entry,
+        payloads: Vec<Payload>,
+    ) -> Result<Self, NotCanonical> {
+        let body = canonical(entry)?;
+        let position = head.position + 1;
+        let link = row_hash(head.hash, run_id, position, epoch, at, &body);
+        let kind = entry.kind().to_owned();
+        Ok(Self { position, epoch, prev: head.hash, link, kind, at, body, payloads })
+    }
+
+    /// Reads the entry back.
+    ///
+    /// # Errors
+    /// The body is not an entry this program knows.
+    pub fn entry(&self) -> Result<Entry, NotCanonical> {
+        parse(&self.body)
+    }
+
+    /// Returns the head after this row, given the one before it.
+    #[must_use]
+    pub fn head(&self, run_id: RunId, before: Head) -> Head {
+        let hash = row_hash(before.hash, run_id, self.position, self.epoch, self.at, &self.body);
+        Head { position: self.position, hash, link: self.link }
+    }
+}

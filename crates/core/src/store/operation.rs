@@ -1,0 +1,465 @@
+//! The closed list of operations, as one table.
+
+use std::time::Duration;
+
+use crate::{
+    digest::Digest,
+    effect::IdempotencyKey,
+    flow::{FlowDefinition, FlowVersion},
+    id::{ReviewId, RunId, SessionId},
+    inbox::InboxBody,
+    journal::{Epoch, Head, JournalRow, Position},
+    payload::Payload,
+    review::{ReviewOutcome, ReviewRequest},
+    run::RunStatus,
+    store::row::{
+        InboxRow, IndexFilter, IndexRow, OutboxRow, ReviewFilter, ReviewRow, RunRow, SessionRow,
+        StoreFacts,
+    },
+    store::{Store, StoreError},
+    time::Timestamp,
+    wait::WaitSet,
+};
+
+macro_rules! operations {
+    ($($(#[$doc:meta])* $method:ident: $name:ident($request:ty) -> $reply:ty;)*) => {
+        /// One thing a store can be asked to do.
+        #[derive(Debug, Clone)]
+        pub enum Operation { $($(#[$doc])* $name($request),)* }
+
+        /// The answer to an operation of the same name.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Reply { $($(#[$doc])* $name($reply),)* }
+
+        impl Operation {
+            /// Every operation's name.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($method)),*];
+
+            /// Returns the operation's name.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self { $(Self::$name(_) => stringify!($method),)* }
+            }
+        }
+
+        impl dyn Store + '_ {$(
+            $(#[$doc])*
+            ///
+            /// # Errors
+            /// The store could not do it; see [`StoreError`].
+            pub async fn $method(&self, request: $request) -> Result<$reply, StoreError> {
+                match self.execute(Operation::$name(request)).await? {
+                    Reply::$name(reply) => Ok(reply),
+                    #[expect(clippy::wildcard_enum_match_arm, reason = "any other reply is the same defect")]
+                    _ => Err(StoreError::Reply(stringify!($method))),
+                }
+            }
+        )*}
+    };
+}
+
+operations! {
+    /// Makes the schema, or brings it to this program's version. Runs in steps, each a transaction.
+    migrate: Migrate(()) -> i64;
+    /// Returns what the store is, its clock, its schema version; the doctor's first question.
+    facts: Facts(()) -> StoreFacts;
+    /// Makes a flow version known. The same version again changes nothing.
+    register_flow: RegisterFlow(FlowDefinition) -> FlowVersion;
+    /// Returns every known flow version.
+    flows: Flows(()) -> Vec<FlowDefinition>;
+    /// Opens a worker session with its first beat.
+    open_session: OpenSession(OpenSession) -> Timestamp;
+    /// Extends a session's lease, and names what concerns its runs.
+    beat: Beat(BeatRequest) -> Beat;
+    /// Ends a session; its runs are queued again.
+    close_session: CloseSession(SessionId) -> u64;
+    /// Returns every session that is not closed, for takeover and for people.
+    sessions: Sessions(()) -> Vec<SessionRow>;
+    /// Revokes a session in a committed transaction. Returns the lease's final end.
+    revoke: Revoke(SessionId) -> Option<Timestamp>;
+    /// Queues a revoked session's runs again where owner and epoch are still those seen, counting
+    /// a crash for each that made no progress. Returns how many.
+    take_over: TakeOver(SessionId) -> u64;
+    /// Starts a run, once per idempotency key and once per id.
+    create_run: CreateRun(Box<NewRun>) -> CreatedRun;
+    /// Gives up to `limit` queued runs to a session.
+    claim: Claim(ClaimRequest) -> Vec<ClaimedRun>;
+    /// Appends to the journals of several runs in one commit. Each run's part is accepted or
+    /// refused by itself; the answers stand in the order of the parts.
+    append: Append(Vec<Append>) -> Vec<Appended>;
+    /// Returns a run's row.
+    run: Run(RunId) -> Option<RunRow>;
+    /// Returns a run's journal from a position on, with the payloads that stand in its rows.
+    journal: Journal(JournalRequest) -> Vec<JournalRow>;
+    /// Returns payloads by digest; those that are gone are left out. Inline ones are found through
+    /// the position of the row that carried them.
+    payloads: Payloads(PayloadRequest) -> Vec<Payload>;
+    /// Returns a run's messages after a position.
+    inbox: Inbox(InboxRequest) -> Vec<InboxRow>;
+    /// Puts a message into a run's inbox, once per key, and wakes the run if it was parked for it.
+    deliver: Deliver(Delivery) -> Delivered;
+    /// Turns due timers into messages; each run's in a transaction of its own. Returns how many
+    /// fired, and when the next one is due.
+    fire_timers: FireTimers(FireTimers) -> FiredTimers;
+    /// Returns messages to others that are not yet delivered, oldest first.
+    outbox: Outbox(u32) -> Vec<OutboxRow>;
+    /// Removes delivered messages.
+    outbox_done: OutboxDone(Vec<OutboxRow>) -> u64;
+    /// Returns reviews.
+    reviews: Reviews(ReviewFilter) -> Vec<ReviewRow>;
+    /// Decides a review, once: the row changes and the message is delivered in one transaction.
+    decide: Decide(DecideReview) -> Decided;
+    /// Brings the searchable list up to date. Returns how many rows changed.
+    refresh_index: RefreshIndex(u32) -> u64;
+    /// Empties the searchable list and builds it anew.
+    rebuild_index: RebuildIndex(()) -> u64;
+    /// Returns runs from the searchable list, newest first.
+    list_runs: ListRuns(IndexFilter) -> Vec<IndexRow>;
+    /// Returns unfinished runs with no row that says why they are not running; the doctor's check.
+    unexplained: Unexplained(()) -> Vec<RunId>;
+}
+
+/// A worker process that wants to drive runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenSession {
+    /// Its session.
+    pub session: SessionId,
+    /// Host and process, for people.
+    pub name: String,
+    /// The flow versions it can drive.
+    pub lanes: Vec<FlowVersion>,
+    /// How long a beat is good for.
+    pub lease: Duration,
+    /// The lock file that proves its death on the same host.
+    pub proof: Option<DeathProof>,
+}
+
+/// A file that a worker made and holds a lock on: whoever gets that lock has proof of its death.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct DeathProof {
+    /// The host's boot id.
+    pub boot_id: String,
+    /// The file.
+    pub path: String,
+    /// Its device.
+    pub device: u64,
+    /// Its inode.
+    pub inode: u64,
+    /// The random token written into it.
+    pub token: String,
+}
+
+/// One beat of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeatRequest {
+    /// The session.
+    pub session: SessionId,
+    /// How long the beat is good for.
+    pub lease: Duration,
+    /// Whether it takes no new runs.
+    pub draining: bool,
+}
+
+/// The answer to a beat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Beat {
+    /// The lease holds.
+    Alive {
+        /// The store's clock.
+        now: Timestamp,
+        /// Runs of this session with inbox messages beyond what their owner has read, with the
+        /// inbox's head.
+        moved: Vec<(RunId, u64)>,
+    },
+    /// The session is over for good: revoked, expired or unknown.
+    Lost,
+}
+
+/// A run to be started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRun {
+    /// Its id.
+    pub run_id: RunId,
+    /// Whose it is.
+    pub tenant: String,
+    /// What it runs.
+    pub flow: FlowVersion,
+    /// Smaller goes first; 100 is ordinary.
+    pub priority: i16,
+    /// A key that starts it at most once, with the digest of the input it was used with.
+    pub key: Option<(String, Digest)>,
+    /// Its first row.
+    pub first: JournalRow,
+    /// The run that started it.
+    pub parent: Option<RunId>,
+    /// Search tags as text, `k=v` joined by newlines; empty for none.
+    pub tags: String,
+}
+
+/// The answer to a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CreatedRun {
+    /// It starts.
+    Created,
+    /// The key or the id was used before, with the same input.
+    Exists(RunId),
+    /// The key was used before with another input.
+    Conflict(RunId),
+}
+
+/// A wish for work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimRequest {
+    /// Who.
+    pub session: SessionId,
+    /// The flow versions it can drive.
+    pub lanes: Vec<FlowVersion>,
+    /// One random nonce per run it may get; its length is the limit.
+    pub nonces: Vec<[u8; 16]>,
+    /// When, for the `claimed` entry.
+    pub at: Timestamp,
+}
+
+/// A run that is now the claimer's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedRun {
+    /// Its row, as of the claim.
+    pub run: RunRow,
+    /// The `claimed` row's place.
+    pub position: Position,
+    /// The nonce it was given.
+    pub nonce: [u8; 16],
+    /// Its journal from the last checkpoint (or the start) to the `claimed` row, with the
+    /// payloads that stand in the rows.
+    pub journal: Vec<JournalRow>,
+    /// Its messages beyond what the journal has received.
+    pub inbox: Vec<InboxRow>,
+}
+
+/// One run's part of a commit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Append {
+    /// The run.
+    pub run_id: RunId,
+    /// The owner's epoch.
+    pub epoch: Epoch,
+    /// The end of the journal as the owner saw it.
+    pub head: Head,
+    /// The rows, gapless after the head; not empty.
+    pub rows: Vec<JournalRow>,
+    /// Messages that concern others.
+    pub outbox: Vec<OutboxMessage>,
+    /// Timers to set; a timer of the same key is replaced.
+    pub timers: Vec<(String, Timestamp)>,
+    /// Timers to drop.
+    pub timers_off: Vec<String>,
+    /// Reviews to open.
+    pub reviews: Vec<ReviewRequest>,
+    /// Reviews to close without a decision.
+    pub reviews_off: Vec<ReviewId>,
+    /// What becomes of the run's row.
+    pub change: RowChange,
+}
+
+/// What a commit does to a run's row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RowChange {
+    /// Nothing: an ordinary step.
+    Keep,
+    /// The rows hold a checkpoint; loading starts there.
+    Checkpoint(Position),
+    /// The run parks, if its inbox has not moved past what the owner has seen. The rows may hold a
+    /// checkpoint.
+    Park {
+        /// The last inbox position the owner has received.
+        inbox_seen: u64,
+        /// For what.
+        wait: WaitSet,
+        /// The checkpoint, if the rows hold one.
+        checkpoint: Option<Position>,
+    },
+    /// The run goes back to the queue.
+    Release {
+        /// The checkpoint, if the rows hold one.
+        checkpoint: Option<Position>,
+    },
+    /// The run ends, if its inbox has not moved past what the owner has seen.
+    Finish {
+        /// The last inbox position the owner has received.
+        inbox_seen: u64,
+        /// How.
+        status: RunStatus,
+    },
+    /// The run belongs to another version from now on and goes back to the queue.
+    Move {
+        /// The version.
+        to: FlowVersion,
+    },
+}
+
+/// A message that concerns another run or the bus. Applied in a transaction of its own, at least
+/// once, by key.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "to", rename_all = "snake_case")]
+pub enum OutboxMessage {
+    /// Start a child run.
+    StartChild {
+        /// The child, whose id the parent has journaled.
+        run_id: RunId,
+        /// What it runs.
+        flow: FlowVersion,
+        /// Whose it is.
+        tenant: String,
+        /// Its first entry, as canonical JSON text.
+        created: String,
+        /// When, for its first row.
+        at: Timestamp,
+        /// Payload texts its first entry refers to.
+        payloads: Vec<String>,
+    },
+    /// Put a message into another run's inbox.
+    Tell {
+        /// The run.
+        run_id: RunId,
+        /// Counts once under this key.
+        key: String,
+        /// The message.
+        body: Box<InboxBody>,
+        /// Payload texts the message refers to.
+        payloads: Vec<String>,
+    },
+    /// An event on the bus.
+    Emit {
+        /// The subject.
+        subject: String,
+        /// The event's key, for consumers that must see it once.
+        key: IdempotencyKey,
+        /// The event, as canonical JSON text.
+        payload: String,
+    },
+}
+
+/// What became of one run's part of a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// Everything of it is durable.
+    Accepted,
+    /// The head was not the journal's end, or the epoch not the run's: another owner has it, or
+    /// this very append came before. The rows at these positions tell; their links are given.
+    Fenced {
+        /// The link found at the place of the part's first row, if there is a row.
+        found: Option<Digest>,
+    },
+    /// It would have parked or ended the run, and the inbox has moved: nothing happened.
+    InboxMoved {
+        /// The inbox's head.
+        head: u64,
+    },
+    /// The store refuses the values; nothing of this part happened, the others are not concerned.
+    Poison(String),
+}
+
+/// Which part of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalRequest {
+    /// The run.
+    pub run_id: RunId,
+    /// The first row wanted, from 1.
+    pub from: Position,
+    /// At most this many rows.
+    pub limit: u32,
+}
+
+/// Which payloads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayloadRequest {
+    /// The run that refers to them.
+    pub run_id: RunId,
+    /// Each with the position of the row that carried it.
+    pub wanted: Vec<(Digest, Position)>,
+}
+
+/// Which part of an inbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InboxRequest {
+    /// The run.
+    pub run_id: RunId,
+    /// Messages after this position.
+    pub after: u64,
+}
+
+/// A message to a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Delivery {
+    /// The run.
+    pub run_id: RunId,
+    /// Counts once under this key.
+    pub key: String,
+    /// The message.
+    pub body: InboxBody,
+    /// Payloads the message refers to; kept in the inbox row.
+    pub payloads: Vec<Payload>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// It is the inbox's new head, and the run was woken or not.
+    Accepted {
+        /// Its position.
+        position: u64,
+        /// Whether the run went from parked to queued.
+        woke: bool,
+    },
+    /// The key was used before.
+    Duplicate {
+        /// The first one's position.
+        position: u64,
+    },
+    /// The run has ended.
+    Ended,
+    /// There is no such run.
+    Unknown,
+}
+
+/// A round of the timer scanner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FireTimers {
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// What a round of the timer scanner did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FiredTimers {
+    /// How many fired.
+    pub fired: u32,
+    /// How long until the next one is due, by the store's clock.
+    pub next_in: Option<Duration>,
+}
+
+/// A person's answer to a review.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecideReview {
+    /// The review.
+    pub review_id: ReviewId,
+    /// The digest of the subject the person was shown.
+    pub subject_digest: Digest,
+    /// The answer.
+    pub outcome: ReviewOutcome,
+}
+
+/// What became of an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decided {
+    /// It counts.
+    Counted(RunId),
+    /// The review was closed before, and this is how.
+    Closed(Option<ReviewOutcome>),
+    /// The subject is not the one that was shown.
+    SubjectChanged,
+    /// The run has ended.
+    Ended,
+    /// There is no such review.
+    Unknown,
+}

@@ -1,0 +1,68 @@
+//! What the engine runs: a flow's graph and the functions behind its steps.
+//!
+//! The `#[flow]` macro writes the implementation. Values cross this border as JSON, because that is
+//! what the journal holds: a step that is run again sees the very bytes of the first time.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use mainstay_core::{failure::StepError, flow::FlowDefinition};
+use serde_json::Value;
+
+use crate::context::StepContext;
+
+/// The values a step takes from others, in the order of its definition's inputs. `None` stands
+/// where an optional producer did not run.
+pub type Inputs = Vec<Option<Arc<Value>>>;
+
+/// What a finished step leaves behind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepDone {
+    /// The step's output.
+    pub output: Value,
+    /// The new state, from a step that writes it.
+    pub state: Option<Value>,
+}
+
+/// An input that does not fit the flow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputError {
+    /// Where in the input, as `ticket.order.cents`; empty for the whole.
+    pub path: String,
+    /// What is wrong there, and what would have been right.
+    pub message: String,
+}
+
+/// A flow that can be driven.
+pub trait FlowProgram: Send + Sync + 'static {
+    /// Returns the graph.
+    fn definition(&self) -> &FlowDefinition;
+
+    /// Lays an input over the default state and returns the state a run starts with.
+    ///
+    /// # Errors
+    /// The input does not fit; the path says where.
+    fn initial(&self, input: &Value) -> Result<Value, InputError>;
+
+    /// Runs a router, which is pure, and returns the variant it picked.
+    ///
+    /// # Errors
+    /// The state or an input does not read back, or the router failed.
+    fn route(&self, router: usize, state: &Value, inputs: &Inputs) -> Result<String, StepError>;
+
+    /// Starts a step or a compensation: `step` is its index in the definition.
+    fn run(
+        &self,
+        step: usize,
+        state: Arc<Value>,
+        inputs: Inputs,
+        cx: StepContext,
+    ) -> BoxFuture<'static, Result<StepDone, StepError>>;
+
+    /// Moves the state of a run of `from` to this version, at a step boundary. `None` means that
+    /// this version cannot take runs of that one.
+    fn migrate(&self, from: u32, state: &Value) -> Option<Result<Value, StepError>> {
+        let _ = (from, state);
+        None
+    }
+}
