@@ -1,1 +1,3 @@
 //! Simulated clock, crash-everywhere harness, throwaway Postgres.
+
+pub mod postgres;

@@ -1,0 +1,98 @@
+//! What can be typed after `cargo xtask`.
+
+use anyhow::{Result, bail};
+
+use crate::claims::Selection;
+use crate::drift::Mode;
+use crate::figure_tests::TestSelection;
+
+/// What `--help` prints.
+pub(crate) const HELP: &str = "\
+cargo xtask COMMAND
+
+  ci                                everything CI checks; stops at the first failure
+  test [FILTER]                     all tests on both stores; finds, starts or installs a Postgres
+  arrows                            the dependencies between crates are those of ARCHITECTURE.md
+  house                             files, names, sizes, error pages, claims are in order
+  drift [--write]                   committed snapshots equal what their generators print
+  claims [GLOB] [--list] [--quick] [--kind exact|timing] [--allow-skip]
+                                    runs what docs/claims.toml promises
+  figure NAME -- COMMAND…           runs COMMAND; its line `figure NAME=…` becomes the last line
+  figure-tests NAME [-p PACKAGE]… [--include-ignored] FILTER…
+                                    runs the matching tests; prints how many passed as a figure
+
+Exit codes: 0 all is well, 1 something failed, 2 usage; `figure` passes a 77 (skipped) on.";
+
+/// One command, fully read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Help,
+    Ci,
+    Test { filter: Option<String> },
+    Arrows,
+    House,
+    Drift { mode: Mode },
+    Claims(Selection),
+    Figure { name: String, command: Vec<String> },
+    FigureTests { name: String, selection: TestSelection },
+}
+
+impl Command {
+    /// Reads the words after `cargo xtask`.
+    pub(crate) fn parse(words: &[String]) -> Result<Self> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let command = match words.as_slice() {
+            [] | ["help" | "--help" | "-h", ..] | [_, "--help" | "-h"] => Self::Help,
+            ["ci"] => Self::Ci,
+            ["test"] => Self::Test { filter: None },
+            ["test", filter] => Self::Test { filter: Some((*filter).to_owned()) },
+            ["arrows"] => Self::Arrows,
+            ["house"] => Self::House,
+            ["drift"] => Self::Drift { mode: Mode::Compare },
+            ["drift", "--write"] => Self::Drift { mode: Mode::Write },
+            ["claims", rest @ ..] => Self::Claims(Selection::parse(rest)?),
+            ["figure", name, "--", command @ ..] if !command.is_empty() => Self::Figure {
+                name: (*name).to_owned(),
+                command: command.iter().map(|word| (*word).to_owned()).collect(),
+            },
+            ["figure-tests", name, rest @ ..] => Self::FigureTests {
+                name: (*name).to_owned(),
+                selection: TestSelection::parse(rest)?,
+            },
+            other => bail!("cannot read `{}`", other.join(" ")),
+        };
+        Ok(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Command, HELP};
+
+    fn parse(line: &str) -> anyhow::Result<Command> {
+        Command::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn every_command_of_the_help_can_be_read() {
+        for line in HELP.lines().filter_map(|line| line.strip_prefix("  ")) {
+            let Some(name) = line.split_whitespace().next().filter(|_| !line.starts_with(' '))
+            else {
+                continue;
+            };
+            let rest = match name {
+                "figure" => "f -- true",
+                "figure-tests" => "f some_test",
+                _ => "",
+            };
+            assert_ne!(parse(&format!("{name} {rest}")).unwrap(), Command::Help, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused() {
+        for line in ["frobnicate", "ci now", "figure f --", "claims --fast", "figure-tests f"] {
+            parse(line).unwrap_err();
+        }
+    }
+}

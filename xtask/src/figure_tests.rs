@@ -1,0 +1,162 @@
+//! `cargo xtask figure-tests NAME FILTER…`: turns "these tests pass" into a figure.
+
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::shell;
+
+/// Which tests are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TestSelection {
+    packages: Vec<String>,
+    filters: Vec<String>,
+    ignored: Ignored,
+}
+
+/// Whether tests that a plain run leaves out are run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Ignored {
+    #[default]
+    LeftOut,
+    Included,
+}
+
+impl TestSelection {
+    /// Reads `[-p PACKAGE]… [--include-ignored] FILTER…`.
+    pub(crate) fn parse(words: &[&str]) -> Result<Self> {
+        let mut selection = Self::default();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            match *word {
+                "-p" | "--package" => {
+                    let package = words.next().context("-p needs a package")?;
+                    selection.packages.push((*package).to_owned());
+                }
+                "--include-ignored" => selection.ignored = Ignored::Included,
+                flag if flag.starts_with('-') => bail!("figure-tests has no `{flag}`"),
+                filter => selection.filters.push(filter.to_owned()),
+            }
+        }
+        if selection.filters.is_empty() {
+            bail!("figure-tests needs a filter: a figure about all tests says nothing");
+        }
+        Ok(selection)
+    }
+
+    fn scope(&self) -> Vec<&str> {
+        if self.packages.is_empty() {
+            return vec!["--workspace"];
+        }
+        self.packages.iter().flat_map(|package| ["--package", package.as_str()]).collect()
+    }
+
+    fn nextest(&self) -> Vec<&str> {
+        let mut words = vec!["nextest", "run", "--no-fail-fast", "--color", "never"];
+        words.extend(self.scope());
+        if self.ignored == Ignored::Included {
+            words.extend(["--run-ignored", "all"]);
+        }
+        words.extend(self.filters.iter().map(String::as_str));
+        words
+    }
+
+    fn cargo_test(&self) -> Vec<&str> {
+        let mut words = vec!["test", "--no-fail-fast", "--lib", "--bins", "--tests"];
+        words.extend(self.scope());
+        words.push("--");
+        if self.ignored == Ignored::Included {
+            words.push("--include-ignored");
+        }
+        words.extend(self.filters.iter().map(String::as_str));
+        words
+    }
+}
+
+/// Runs the tests and prints `figure NAME=<passed> tests`.
+pub(crate) fn run(name: &str, selection: &TestSelection) -> Result<ExitCode> {
+    let nextest = shell::has_nextest();
+    let words = if nextest { selection.nextest() } else { selection.cargo_test() };
+    let mut command = shell::command_with_postgres("cargo")?;
+    let output = command.args(words).stdin(Stdio::null()).output().context("starting the tests")?;
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    eprint!("{text}");
+    if !output.status.success() {
+        bail!("the tests ended with {}", output.status);
+    }
+    let passed = if nextest { passed_nextest(&text) } else { passed_cargo(&text) };
+    match passed {
+        0 => bail!("no test ran: `{}` matches none", selection.filters.join(" ")),
+        passed => println!("figure {name}={passed} tests"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads `Summary [ 0.1s] 3 tests run: 3 passed, 9 skipped`.
+fn passed_nextest(text: &str) -> u64 {
+    text.lines().filter(|line| line.trim_start().starts_with("Summary [")).map(passed_in).sum()
+}
+
+/// Reads every `test result: ok. 3 passed; 0 failed; …`.
+fn passed_cargo(text: &str) -> u64 {
+    text.lines().filter(|line| line.starts_with("test result: ok.")).map(passed_in).sum()
+}
+
+/// Returns the number before the word `passed`.
+fn passed_in(line: &str) -> u64 {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    words
+        .windows(2)
+        .find_map(|pair| match pair {
+            [number, word] if word.starts_with("passed") => number.parse().ok(),
+            _ => None,
+        })
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{TestSelection, passed_cargo, passed_nextest};
+
+    #[test]
+    fn passed_tests_are_counted_from_either_runner() {
+        let nextest = "     Summary [   0.005s] 3 tests run: 3 passed (1 slow), 9 skipped\n";
+        assert_eq!(passed_nextest(nextest), 3);
+        let cargo = "test result: ok. 2 passed; 0 failed; 0 ignored\n\n\
+                     test result: ok. 5 passed; 0 failed; 1 ignored\n";
+        assert_eq!(passed_cargo(cargo), 7);
+    }
+
+    #[test]
+    fn a_run_without_a_summary_counts_nothing() {
+        assert_eq!(passed_nextest("error: no tests to run"), 0);
+        assert_eq!(passed_cargo("test result: FAILED. 2 passed; 1 failed"), 0);
+    }
+
+    #[test]
+    fn words_become_arguments_of_both_runners() {
+        let selection =
+            TestSelection::parse(&["-p", "mainstay-core", "--include-ignored", "fold"]).unwrap();
+        assert!(selection.nextest().ends_with(&[
+            "--package",
+            "mainstay-core",
+            "--run-ignored",
+            "all",
+            "fold"
+        ]));
+        assert!(selection.cargo_test().ends_with(&[
+            "--package",
+            "mainstay-core",
+            "--",
+            "--include-ignored",
+            "fold"
+        ]));
+    }
+
+    #[test]
+    fn a_selection_without_a_filter_is_refused() {
+        TestSelection::parse(&["-p", "mainstay-core"]).unwrap_err();
+        TestSelection::parse(&["-p"]).unwrap_err();
+        TestSelection::parse(&["--fast", "x"]).unwrap_err();
+    }
+}
