@@ -59,7 +59,7 @@ impl Graph {
         let name = |id: &str| -> Result<String> {
             names.get(id).map(|n| (*n).to_owned()).with_context(|| format!("no package {id}"))
         };
-        let members =
+        let members: BTreeSet<String> =
             metadata.workspace_members.iter().map(|id| name(id)).collect::<Result<_>>()?;
         let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for node in &metadata.resolve.context("the document has no resolved graph")?.nodes {
