@@ -24,4 +24,5 @@ pub mod run;
 pub mod schema;
 pub mod store;
 pub mod time;
+pub mod tool;
 pub mod wait;
