@@ -1,0 +1,1 @@
+//! Drawings of a graph: mermaid, dot, ascii, SVG.
