@@ -22,3 +22,6 @@ pub mod text;
 pub use dimension::{Dimension, Limits, Measure, Spend};
 pub use ledger::{Exhausted, Ledger, Refusal, Reservation, Settlement};
 pub use text::BudgetTextError;
+
+#[cfg(test)]
+mod tests;

@@ -220,3 +220,7 @@ fn edits(a: &str, b: &str) -> usize {
     }
     row.last().copied().unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+#[path = "text/tests.rs"]
+mod tests;
