@@ -1,0 +1,208 @@
+//! Vendors over HTTP: one request out, a stream of events back, one reply.
+//!
+//! # What counts as an answer
+//!
+//! Only a stream with its finish marker. A piece that cannot be read is a failure and not skipped:
+//! nobody knows what stood in it. Tool calls whose arguments are not JSON are a failure too.
+//! Why there is a client of our own here is told in `docs/decisions/models-own-client.md`.
+
+mod anthropic;
+mod assembly;
+mod dialect;
+mod endpoint;
+mod gemini;
+mod openai;
+mod refusal;
+mod sse;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use mainstay_core::model::{
+    CallContext, ModelFailure, ModelId, ModelReply, ModelRequest, Price, Provider, StreamSink,
+    Usage,
+};
+use reqwest::{Client, Response, header};
+
+use crate::tokens;
+use assembly::Assembly;
+use dialect::{Dialect, Flow};
+pub use endpoint::{Endpoint, EndpointError, Key};
+
+/// A vendor whose models are asked over HTTP.
+pub struct Vendor {
+    name: &'static str,
+    dialect: Box<dyn Dialect>,
+    endpoint: Endpoint,
+    client: Client,
+    price: Option<Price>,
+}
+
+impl Vendor {
+    /// Makes the vendor `openai`: OpenAI, or any server that speaks its chat completions.
+    ///
+    /// # Errors
+    /// The endpoint cannot be used.
+    pub fn openai(endpoint: Endpoint) -> Result<Self, EndpointError> {
+        Self::new("openai", Box::new(openai::OpenAi::at(&endpoint)), endpoint)
+    }
+
+    /// Makes the vendor `anthropic`.
+    ///
+    /// # Errors
+    /// The endpoint cannot be used.
+    pub fn anthropic(endpoint: Endpoint) -> Result<Self, EndpointError> {
+        Self::new("anthropic", Box::new(anthropic::Anthropic), endpoint)
+    }
+
+    /// Makes the vendor `gemini`.
+    ///
+    /// # Errors
+    /// The endpoint cannot be used.
+    pub fn gemini(endpoint: Endpoint) -> Result<Self, EndpointError> {
+        Self::new("gemini", Box::new(gemini::Gemini), endpoint)
+    }
+
+    /// Makes the vendor `ollama`, which speaks as OpenAI does and costs nothing.
+    ///
+    /// # Errors
+    /// The endpoint cannot be used.
+    pub fn ollama(endpoint: Endpoint) -> Result<Self, EndpointError> {
+        let dialect = Box::new(openai::OpenAi::at(&endpoint));
+        Ok(Self { price: Some(Price::FREE), ..Self::new("ollama", dialect, endpoint)? })
+    }
+
+    fn new(
+        name: &'static str,
+        dialect: Box<dyn Dialect>,
+        endpoint: Endpoint,
+    ) -> Result<Self, EndpointError> {
+        let client = endpoint.client()?;
+        Ok(Self { name, dialect, endpoint, client, price: None })
+    }
+
+    /// Declares one price for every model of this vendor, for example nothing for one's own server.
+    #[must_use]
+    pub fn with_price(mut self, price: Price) -> Self {
+        self.price = Some(price);
+        self
+    }
+
+    async fn exchange(
+        &self,
+        model: &ModelId,
+        request: &ModelRequest,
+        context: &CallContext,
+        sink: &dyn StreamSink,
+    ) -> Result<ModelReply, ModelFailure> {
+        let mut response = self.open(model, request, context).await?;
+        let mut assembly = Assembly::new(sink);
+        let mut reader = self.dialect.reader();
+        let mut events = sse::Events::default();
+        // A connection that breaks ends the stream; whether the answer was whole by then is for the
+        // assembly to say.
+        while let Ok(Some(bytes)) = self.patiently(context, response.chunk()).await? {
+            for event in events.push(&bytes)? {
+                if reader.read(&event, &mut assembly)? == Flow::Done {
+                    return assembly.reply(model, self.estimate(model, request));
+                }
+            }
+        }
+        assembly.reply(model, self.estimate(model, request))
+    }
+
+    fn estimate(&self, model: &ModelId, request: &ModelRequest) -> Usage {
+        Usage::estimated(self.count_input(model, request), 0)
+    }
+
+    async fn open(
+        &self,
+        model: &ModelId,
+        request: &ModelRequest,
+        context: &CallContext,
+    ) -> Result<Response, ModelFailure> {
+        let call = self.dialect.request(&self.endpoint, model, request);
+        let body = serde_json::to_vec(&call.body)
+            .map_err(|error| ModelFailure::Malformed { message: error.to_string() })?;
+        let sending = self
+            .client
+            .post(call.url)
+            .headers(call.headers)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "text/event-stream")
+            .header("x-client-request-id", &context.idempotency_key)
+            .body(body)
+            .send();
+        let response = self
+            .patiently(context, sending)
+            .await?
+            .map_err(|error| refusal::unreachable(&error))?;
+        if response.status().is_success() {
+            return is_event_stream(&response).map(|()| response);
+        }
+        // What a slow error page would add is not worth waiting for.
+        let refused = refusal::read(response, context.clock.now(), &self.endpoint.key);
+        Err(self.patiently(context, refused).await?)
+    }
+
+    /// Waits for `step` no longer than the vendor may be silent.
+    async fn patiently<T>(
+        &self,
+        context: &CallContext,
+        step: impl Future<Output = T>,
+    ) -> Result<T, ModelFailure> {
+        within(context, self.endpoint.silence, step).await
+    }
+}
+
+async fn within<T>(
+    context: &CallContext,
+    span: Duration,
+    step: impl Future<Output = T>,
+) -> Result<T, ModelFailure> {
+    tokio::select! {
+        biased;
+        outcome = step => Ok(outcome),
+        () = context.clock.sleep(span) => Err(ModelFailure::TimedOut { after: span }),
+    }
+}
+
+fn is_event_stream(response: &Response) -> Result<(), ModelFailure> {
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    match kind {
+        Some(kind) if kind.starts_with("text/event-stream") => Ok(()),
+        _ => {
+            let kind = kind.unwrap_or("nothing");
+            Err(ModelFailure::Malformed { message: format!("not an event stream but {kind}") })
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Vendor {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn count_input(&self, model: &ModelId, request: &ModelRequest) -> u64 {
+        tokens::bound(model, request)
+    }
+
+    fn price(&self, _: &ModelId) -> Option<Price> {
+        self.price
+    }
+
+    async fn call(
+        &self,
+        model: &ModelId,
+        request: &ModelRequest,
+        context: &CallContext,
+        sink: &dyn StreamSink,
+    ) -> Result<ModelReply, ModelFailure> {
+        let exchange = self.exchange(model, request, context, sink);
+        match context.deadline {
+            Some(deadline) => within(context, deadline, exchange).await?,
+            None => exchange.await,
+        }
+    }
+}

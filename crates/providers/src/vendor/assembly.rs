@@ -1,0 +1,179 @@
+//! Putting the pieces of an answer together, and saying whether it became whole.
+
+use mainstay_core::model::{
+    FinishReason, ModelFailure, ModelId, ModelReply, StreamEvent, StreamSink, ToolCall, Usage,
+};
+use serde_json::{Map, Value};
+
+use crate::tokens;
+
+/// More tool calls than any model sensibly asks for at once.
+const MAX_CALLS: usize = 128;
+
+/// An answer under construction. Each piece goes on to the sink as it comes.
+pub(super) struct Assembly<'s> {
+    sink: &'s dyn StreamSink,
+    model: Option<String>,
+    text: String,
+    thinking: String,
+    calls: Vec<PartialCall>,
+    usage: Option<Usage>,
+    finish: Option<FinishReason>,
+}
+
+#[derive(Default)]
+struct PartialCall {
+    id: String,
+    name: String,
+    arguments: String,
+}
+
+impl<'s> Assembly<'s> {
+    pub(super) fn new(sink: &'s dyn StreamSink) -> Self {
+        Self {
+            sink,
+            model: None,
+            text: String::new(),
+            thinking: String::new(),
+            calls: Vec::new(),
+            usage: None,
+            finish: None,
+        }
+    }
+
+    pub(super) fn model(&mut self, name: &str) {
+        if self.model.is_none() && !name.is_empty() {
+            self.model = Some(name.to_owned());
+        }
+    }
+
+    pub(super) fn text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.text.push_str(text);
+            self.sink.event(StreamEvent::TextDelta { text: text.to_owned() });
+        }
+    }
+
+    pub(super) fn thinking(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.thinking.push_str(text);
+            self.sink.event(StreamEvent::ThinkingDelta { text: text.to_owned() });
+        }
+    }
+
+    /// Begins the call at `index` or goes on with it; an id or a name that is empty says nothing.
+    pub(super) fn call(
+        &mut self,
+        index: usize,
+        id: &str,
+        name: &str,
+        arguments: &str,
+    ) -> Result<(), ModelFailure> {
+        if index >= MAX_CALLS {
+            return Err(malformed(format!("tool call number {index}")));
+        }
+        if index >= self.calls.len() {
+            self.calls.resize_with(index + 1, PartialCall::default);
+        }
+        let Some(call) = self.calls.get_mut(index) else { return Ok(()) };
+        for (known, new) in [(&mut call.id, id), (&mut call.name, name)] {
+            if !new.is_empty() {
+                new.clone_into(known);
+            }
+        }
+        call.arguments.push_str(arguments);
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        self.sink.event(StreamEvent::ToolCallDelta {
+            index: u32::try_from(index).unwrap_or(u32::MAX),
+            id: given(id),
+            name: given(name),
+            arguments: arguments.to_owned(),
+        });
+        Ok(())
+    }
+
+    /// Returns how many calls have begun.
+    pub(super) fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Takes the vendor's count so far; a later one replaces it.
+    pub(super) fn usage(&mut self, usage: Usage) {
+        self.usage = Some(usage);
+        self.sink.event(StreamEvent::Usage { usage });
+    }
+
+    /// Returns the vendor's count so far.
+    pub(super) fn usage_so_far(&self) -> Usage {
+        self.usage.unwrap_or_else(|| Usage::reported(0, 0))
+    }
+
+    /// Takes the finish marker.
+    pub(super) fn finish(&mut self, finish: FinishReason) {
+        self.finish = Some(finish);
+    }
+
+    /// Returns whether the finish marker came.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finish.is_some()
+    }
+
+    /// Returns the reply, if the answer is whole. `estimate` counts the input; the output is
+    /// counted from what came.
+    pub(super) fn reply(
+        self,
+        model: &ModelId,
+        estimate: Usage,
+    ) -> Result<ModelReply, ModelFailure> {
+        let output = self.estimated_output(model);
+        let Some(finish) = self.finish else { return Err(ModelFailure::Truncated) };
+        let cut = finish == FinishReason::Length;
+        let read = self.calls.into_iter().filter_map(|call| match call.read() {
+            // The limit cut it in two; the finish reason tells.
+            Err(_) if cut => None,
+            outcome => Some(outcome),
+        });
+        let tool_calls = read.collect::<Result<Vec<_>, _>>()?;
+        // Some servers end a forced tool call with `stop`.
+        let finish = match finish {
+            FinishReason::Stop if !tool_calls.is_empty() => FinishReason::ToolCalls,
+            other => other,
+        };
+        self.sink.event(StreamEvent::Finished { finish });
+        Ok(ModelReply {
+            model: self.model.unwrap_or_else(|| model.name().to_owned()),
+            text: self.text,
+            tool_calls,
+            json: None,
+            usage: Usage::settled(self.usage, Usage { output_tokens: output, ..estimate }),
+            finish,
+            cost: None,
+        })
+    }
+
+    fn estimated_output(&self, model: &ModelId) -> u64 {
+        let calls = self.calls.iter().map(|call| format!("{}{}", call.name, call.arguments));
+        let all: String =
+            [self.text.clone(), self.thinking.clone()].into_iter().chain(calls).collect();
+        tokens::bound_text(model, &all)
+    }
+}
+
+impl PartialCall {
+    fn read(self) -> Result<ToolCall, ModelFailure> {
+        if self.name.is_empty() {
+            return Err(malformed("a tool call without a name".to_owned()));
+        }
+        let arguments = match self.arguments.trim() {
+            "" => Value::Object(Map::new()),
+            text => serde_json::from_str(text).map_err(|error| {
+                malformed(format!("the arguments for `{}` are not JSON: {error}", self.name))
+            })?,
+        };
+        Ok(ToolCall { id: self.id, name: self.name, arguments })
+    }
+}
+
+fn malformed(message: String) -> ModelFailure {
+    ModelFailure::Malformed { message }
+}

@@ -1,0 +1,162 @@
+//! Where a vendor is, and what opens its door.
+
+use std::{fmt, time::Duration};
+
+use mainstay_core::code::Code;
+use reqwest::{Client, Url, redirect::Policy};
+
+const CONNECT: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// A secret that never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+impl Key {
+    /// Wraps a secret.
+    #[must_use]
+    pub fn new(secret: impl Into<String>) -> Self {
+        Self(secret.into())
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns `text` without the secret: vendors like to quote a wrong key back.
+    pub(super) fn hidden_in(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "[key]") }
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key(…)")
+    }
+}
+
+/// An endpoint cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointError {
+    /// The address as it was given.
+    pub base_url: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl EndpointError {
+    /// Returns the stable code that people see.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        Code::InvalidConfig
+    }
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the model endpoint `{}` cannot be used: {}", self.base_url, self.problem)
+    }
+}
+
+impl std::error::Error for EndpointError {}
+
+/// Where a vendor is asked, with which key, and how long it may keep silent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    pub(super) base: Url,
+    pub(super) key: Option<Key>,
+    pub(super) silence: Duration,
+}
+
+impl Endpoint {
+    /// OpenAI's own address.
+    pub const OPENAI: &'static str = "https://api.openai.com/v1";
+    /// Anthropic's own address.
+    pub const ANTHROPIC: &'static str = "https://api.anthropic.com";
+    /// Google's address for Gemini.
+    pub const GEMINI: &'static str = "https://generativelanguage.googleapis.com";
+    /// Where Ollama listens unless told otherwise, with the path of its OpenAI-compatible door.
+    pub const OLLAMA: &'static str = "http://127.0.0.1:11434/v1";
+
+    /// Makes an endpoint at a base URL, up to and without the last slash before the vendor's paths:
+    /// `https://api.openai.com/v1`, `https://api.anthropic.com`.
+    ///
+    /// # Errors
+    /// Not an `http` or `https` URL.
+    pub fn new(base_url: &str) -> Result<Self, EndpointError> {
+        let wrong = |problem: String| EndpointError { base_url: base_url.to_owned(), problem };
+        let base = Url::parse(base_url.trim_end_matches('/')).map_err(|e| wrong(e.to_string()))?;
+        match base.scheme() {
+            "http" | "https" => Ok(Self { base, key: None, silence: SILENCE }),
+            scheme => Err(wrong(format!("`{scheme}` is neither http nor https"))),
+        }
+    }
+
+    /// Sets the key that opens it.
+    #[must_use]
+    pub fn with_key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Sets how long the vendor may keep silent, before and between the pieces of an answer.
+    #[must_use]
+    pub fn with_silence(mut self, silence: Duration) -> Self {
+        self.silence = silence;
+        self
+    }
+
+    /// Returns the address of a path below the base.
+    pub(super) fn at(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    /// Makes the client. It follows no redirect, for that would carry the key elsewhere.
+    pub(super) fn client(&self) -> Result<Client, EndpointError> {
+        let builder = Client::builder()
+            .connect_timeout(CONNECT)
+            .redirect(Policy::none())
+            .user_agent(concat!("mainstay/", env!("CARGO_PKG_VERSION")));
+        let builder = match self.base.scheme() {
+            // Neither a proxy nor the machine's certificates matter to a server nearby.
+            "http" => builder.no_proxy().tls_certs_only([]),
+            _ => builder,
+        };
+        builder.build().map_err(|error| EndpointError {
+            base_url: self.base.to_string(),
+            problem: error.to_string(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_stand_below_the_base_with_or_without_a_slash_at_its_end() {
+        for base in ["http://localhost:8080/v1", "http://localhost:8080/v1/"] {
+            let endpoint = Endpoint::new(base).unwrap();
+            assert_eq!(endpoint.at("models").as_str(), "http://localhost:8080/v1/models");
+        }
+        let rootless = Endpoint::new("https://api.anthropic.com").unwrap();
+        assert_eq!(rootless.at("v1/messages").as_str(), "https://api.anthropic.com/v1/messages");
+    }
+
+    #[test]
+    fn a_text_that_is_no_web_address_is_refused() {
+        for wrong in ["", "localhost:8080", "ftp://host/v1"] {
+            assert_eq!(Endpoint::new(wrong).unwrap_err().code(), Code::InvalidConfig, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_key_never_prints() {
+        let key = Key::new("sk-canary");
+        let endpoint = Endpoint::new(Endpoint::OPENAI).unwrap().with_key(key.clone());
+        assert!(!format!("{endpoint:?}").contains("canary"));
+        assert_eq!(key.hidden_in("wrong key sk-canary given"), "wrong key [key] given");
+    }
+}
