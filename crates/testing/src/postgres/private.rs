@@ -135,7 +135,7 @@ impl PrivatePostgres {
 
     async fn initialise(&self) -> Result<(), ServerError> {
         let password = self.folder.join("password");
-        let include = self.folder.join("data/postgresql.conf");
+        let configuration = self.folder.join("data/postgresql.conf");
         self.write(&password, &self.password)?;
         self.run(
             "initdb",
@@ -150,7 +150,10 @@ impl PrivatePostgres {
             ],
         )
         .await?;
-        self.write(&include, "include '../settings.conf'\n")
+        // Appended: `initdb` has written what it found out about this machine.
+        let found = fs::read_to_string(&configuration)
+            .map_err(|error| ServerError::new("reading what initdb wrote").because(error))?;
+        self.write(&configuration, &format!("{found}\ninclude '../settings.conf'\n"))
     }
 
     async fn launch(&self) -> Result<(), ServerError> {
