@@ -37,7 +37,7 @@ pub(crate) fn run(mode: Mode) -> Result<ExitCode> {
         let path = checkout::root().join(snapshot.file);
         match mode {
             Mode::Write => {
-                fs::write(&path, fresh).with_context(|| format!("writing {}", snapshot.file))?
+                fs::write(&path, fresh).with_context(|| format!("writing {}", snapshot.file))?;
             }
             Mode::Compare => {
                 let committed = fs::read_to_string(&path).unwrap_or_default();
