@@ -1,0 +1,41 @@
+//! What SQLite's answers mean to a caller.
+
+use mainstay_core::store::StoreError;
+
+use super::schema::WANTED;
+
+const BUSY: i32 = 5;
+const LOCKED: i32 = 6;
+const CORRUPT: i32 = 11;
+const TOO_BIG: i32 = 18;
+const CONSTRAINT: i32 = 19;
+const MISMATCH: i32 = 20;
+const NOT_A_DATABASE: i32 = 26;
+const CONSTRAINT_TRIGGER: i32 = 1_811;
+
+/// Translates an error of the driver.
+pub(super) fn store_error(error: sqlx::Error) -> StoreError {
+    let text = error.to_string();
+    let sqlx::Error::Database(answer) = &error else {
+        return match error {
+            sqlx::Error::ColumnDecode { .. }
+            | sqlx::Error::Decode(_)
+            | sqlx::Error::ColumnNotFound(_)
+            | sqlx::Error::RowNotFound => StoreError::Corrupt(text),
+            _ => StoreError::Unreachable(text),
+        };
+    };
+    let message = answer.message().to_owned();
+    let code = answer.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+    // The low byte is the class, the rest says more about it.
+    match code & 0xff {
+        BUSY | LOCKED => StoreError::Locked(message),
+        CORRUPT | NOT_A_DATABASE => StoreError::Corrupt(message),
+        CONSTRAINT if code == CONSTRAINT_TRIGGER => StoreError::Illegal(message),
+        CONSTRAINT | TOO_BIG | MISMATCH => StoreError::Poison { run_id: None, message },
+        _ if message.starts_with("no such table: mainstay_") => {
+            StoreError::Schema { found: 0, wanted: WANTED }
+        }
+        _ => StoreError::Unreachable(message),
+    }
+}

@@ -1,0 +1,77 @@
+//! The doctor's check: does every unfinished run that is not running have a row that says why?
+
+use mainstay_core::{
+    id::RunId,
+    store::StoreError,
+    wait::{Wait, WaitSet},
+};
+
+use super::{
+    runs::run_id,
+    scope::{Blob, Scope, Statement, column},
+};
+use crate::wire;
+
+impl Scope<'_> {
+    /// Returns unfinished runs that nothing will ever move.
+    pub(super) async fn unexplained(&mut self) -> Result<Vec<RunId>, StoreError> {
+        let suspects = "SELECT run_id, wait FROM mainstay_runs r
+            WHERE status = 'parked'
+               OR (status = 'queued' AND run_id NOT IN (SELECT run_id FROM mainstay_ready))
+               OR (status = 'running' AND NOT EXISTS (
+                      SELECT 1 FROM mainstay_claims c JOIN mainstay_sessions s
+                          ON s.session_id = c.owner
+                      WHERE c.run_id = r.run_id AND c.owner = r.owner))
+            ORDER BY run_id";
+        let mut unexplained = Vec::new();
+        for row in self.rows(sqlx::query(suspects)).await? {
+            let run_id = run_id(&row)?;
+            let wait: Option<&str> = column(&row, "wait")?;
+            let wait: Option<WaitSet> = wait.map(wire::read_json).transpose()?;
+            let waits = wait.map(|set| set.waits).unwrap_or_default();
+            if !self.any_explained(run_id, &waits).await? {
+                unexplained.push(run_id);
+            }
+        }
+        Ok(unexplained)
+    }
+
+    /// One wait with its source is enough: those that have happened have none any more.
+    async fn any_explained(&mut self, run_id: RunId, waits: &[Wait]) -> Result<bool, StoreError> {
+        for wait in waits {
+            let Some(source) = source(run_id, wait) else { return Ok(true) };
+            if self.row(source).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Returns the statement that finds what will end the wait; `None` if that is a person, a signal
+/// or another program.
+fn source(run_id: RunId, wait: &Wait) -> Option<Statement<'static>> {
+    match wait {
+        Wait::Review { review_id, .. } => Some(
+            sqlx::query("SELECT 1 FROM mainstay_reviews WHERE review_id = ? AND open")
+                .bind(review_id.blob()),
+        ),
+        Wait::Timer { .. } | Wait::Retry { .. } => {
+            Some(sqlx::query("SELECT 1 FROM mainstay_timers WHERE run_id = ?").bind(run_id.blob()))
+        }
+        Wait::Child { run_id: child } => Some(
+            sqlx::query(
+                "SELECT 1 FROM mainstay_runs WHERE run_id = ?1
+                     AND status IN ('queued', 'running', 'parked')
+                 UNION ALL SELECT 1 FROM mainstay_outbox WHERE run_id IN (?1, ?2)",
+            )
+            .bind(child.blob())
+            .bind(run_id.blob()),
+        ),
+        Wait::Signal { .. }
+        | Wait::Budget { .. }
+        | Wait::WorkerVersion { .. }
+        | Wait::Divergence(_)
+        | Wait::Quarantine { .. } => None,
+    }
+}

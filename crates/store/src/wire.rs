@@ -1,0 +1,105 @@
+//! How values are written into columns, the same for both databases.
+
+use mainstay_core::{
+    digest::{Digest, canonical, parse},
+    id::{RunId, SessionId},
+    journal::{Entry, Epoch, JournalRow, Position, claim_link},
+    run::RunStatus,
+    store::StoreError,
+    time::Timestamp,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+/// A run with this many crashes is claimed alone, so that it takes no other run with it.
+pub(crate) const ALONE_FROM: u32 = 2;
+
+const WEEK_MILLIS: u64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// Returns the week a run's payloads are kept under: that of the time in its id.
+pub(crate) fn week(run_id: RunId) -> i64 {
+    let millis = run_id.uuid().as_u128() >> 80;
+    i64::try_from(u64::try_from(millis).unwrap_or(0) / WEEK_MILLIS).unwrap_or(0)
+}
+
+/// Returns whether an entry of this kind shows that the run got somewhere: its crashes are
+/// forgotten.
+pub(crate) fn is_progress(kind: &str) -> bool {
+    matches!(kind, "step_finished" | "routed" | "effect_settled" | "parked" | "finished")
+}
+
+/// Returns whether nothing but a claim may follow an entry of this kind.
+pub(crate) fn ends_ownership(kind: &str) -> bool {
+    matches!(kind, "parked" | "released" | "finished")
+}
+
+/// Returns the row that a claim appends.
+pub(crate) fn claimed_row(
+    session: SessionId,
+    nonce: [u8; 16],
+    position: Position,
+    epoch: Epoch,
+    at: Timestamp,
+) -> Result<JournalRow, StoreError> {
+    let hex = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
+    let entry = Entry::Claimed { session, nonce: hex };
+    Ok(JournalRow {
+        position,
+        epoch,
+        prev: Digest::ZERO,
+        link: claim_link(nonce),
+        kind: entry.kind().to_owned(),
+        at,
+        body: canonical(&entry).map_err(|e| StoreError::Corrupt(e.to_string()))?,
+        payloads: Vec::new(),
+    })
+}
+
+/// Returns the key a timer's message counts under.
+pub(crate) fn timer_key(key: &str, due: Timestamp) -> String {
+    format!("timer:{key}:{}", due.micros())
+}
+
+/// Writes a value as canonical JSON text.
+pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
+    let bytes = canonical(value)
+        .map_err(|e| StoreError::Poison { run_id: None, message: e.to_string() })?;
+    String::from_utf8(bytes).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+/// Reads a value back from JSON text.
+pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    parse(text.as_bytes()).map_err(|e| StoreError::Corrupt(e.to_string()))
+}
+
+/// Returns a count as the signed number that columns hold.
+pub(crate) fn int(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Reads a count back.
+pub(crate) fn count(column: i64) -> Result<u64, StoreError> {
+    u64::try_from(column).map_err(|_| StoreError::Corrupt(format!("a count of {column}")))
+}
+
+/// Reads a small count back.
+pub(crate) fn small(column: i64) -> Result<u32, StoreError> {
+    u32::try_from(column).map_err(|_| StoreError::Corrupt(format!("a count of {column}")))
+}
+
+/// Reads a UUID back.
+pub(crate) fn uuid(blob: &[u8]) -> Result<Uuid, StoreError> {
+    Uuid::from_slice(blob).map_err(|e| StoreError::Corrupt(format!("an id: {e}")))
+}
+
+/// Reads a digest back.
+pub(crate) fn digest(blob: &[u8]) -> Result<Digest, StoreError> {
+    <[u8; 32]>::try_from(blob)
+        .map(Digest::from_bytes)
+        .map_err(|_| StoreError::Corrupt(format!("a digest of {} bytes", blob.len())))
+}
+
+/// Reads a status back.
+pub(crate) fn status(text: &str) -> Result<RunStatus, StoreError> {
+    RunStatus::read(text).ok_or_else(|| StoreError::Corrupt(format!("status `{text}`")))
+}
