@@ -1,1 +1,16 @@
-//! A support desk for a small shop.
+//! A support desk for a small shop: letters come in, money and parcels go out.
+//!
+//! Modules in reading order: the shop ([`shop`]), what letters want ([`wish`]), what they get
+//! ([`rules`]), what an answer may claim ([`facts`]), the sample letters ([`ticket`]) and what
+//! models are told ([`prompt`]).
+
+mod words;
+
+pub mod cents;
+pub mod facts;
+pub mod id;
+pub mod prompt;
+pub mod rules;
+pub mod shop;
+pub mod ticket;
+pub mod wish;
