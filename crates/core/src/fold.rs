@@ -212,7 +212,7 @@ impl Projection {
             Entry::Created(_) => return Err(FoldError::Headless),
             Entry::Claimed { session, .. } => self.claimed(*session),
             Entry::StepStarted { step, attempt, body } => {
-                self.step_started(step, *attempt, *body, at)?;
+                self.step_started(wiring, step, *attempt, *body, at)?;
             }
             Entry::StepFinished { step, output, state, .. } => {
                 self.step_finished(wiring, step, output, state.as_ref(), at)?;
@@ -224,7 +224,7 @@ impl Projection {
             Entry::EffectIntended { .. }
             | Entry::EffectAttempted { .. }
             | Entry::EffectSettled(_)
-            | Entry::WaitOpened { .. } => self.take_effect(at, entry)?,
+            | Entry::WaitOpened { .. } => self.take_effect(entry)?,
             Entry::Advanced { amount } => self.ledger.record_advance(amount),
             Entry::Allotted { child, limits } => self.allotted(*child, limits)?,
             Entry::Received { inbox, message } => self.receive(*inbox, message)?,

@@ -19,3 +19,9 @@ pub trait Clock: Send + Sync {
     /// Waits.
     async fn sleep(&self, span: Duration);
 }
+
+/// Randomness, from the system or from a seed. Nothing else in Mainstay draws random bytes.
+pub trait Entropy: Send + Sync {
+    /// Returns 32 fresh random bytes.
+    fn draw(&self) -> [u8; 32];
+}

@@ -66,3 +66,27 @@ pub trait FlowProgram: Send + Sync + 'static {
         None
     }
 }
+
+/// A flow written in Rust; `#[flow]` implements it for the state.
+pub trait Flow {
+    /// The flow's name.
+    const NAME: &'static str;
+    /// The author's version number.
+    const VERSION: u32;
+    /// What a run returns.
+    type Output;
+
+    /// Returns what the engine runs.
+    fn program() -> Arc<dyn FlowProgram>;
+}
+
+/// The closed set of routes a router may pick; `#[derive(Route)]` implements it for an enum.
+pub trait Route {
+    /// The enum's name.
+    const NAME: &'static str;
+    /// Its variants in declaration order, and whether each ends its branch.
+    const VARIANTS: &'static [(&'static str, bool)];
+
+    /// Returns the name of the variant that was picked.
+    fn variant(&self) -> &'static str;
+}

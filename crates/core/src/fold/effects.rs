@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FoldError, Projection};
 use crate::{
+    budget::Settlement,
     effect::{EffectHead, EffectOutcome, EffectPosition, FailedAttempt, StepKey},
     failure::Failure,
     id::ReviewId,
@@ -74,6 +75,8 @@ pub struct EffectRecord {
     pub intent: Option<Intent>,
     /// What it waits for, if it is a wait, or in doubt.
     pub wait: Option<Wait>,
+    /// What a person said about an effect in doubt; the owner acts on it.
+    pub answer: Option<ReviewOutcome>,
     /// Tries that failed.
     pub attempts: Vec<FailedAttempt>,
     /// What became of it.
@@ -119,8 +122,7 @@ impl Projection {
         resolved
     }
 
-    pub(super) fn take_effect(&mut self, at: Timestamp, entry: &Entry) -> Result<(), FoldError> {
-        let _ = at;
+    pub(super) fn take_effect(&mut self, entry: &Entry) -> Result<(), FoldError> {
         match entry {
             Entry::EffectIntended { position, head, attempt, first_sent_at, not_after, seen, arguments } => {
                 let place = self.position;
@@ -135,10 +137,10 @@ impl Projection {
                 });
                 // A person may have asked to send again what was in doubt.
                 effect.wait = None;
-                effect.resolution = None;
+                effect.answer = None;
             }
             Entry::EffectAttempted { position, head, attempts, spend } => {
-                self.ledger.charge(spend);
+                self.charge(position, spend)?;
                 let effect = self.effect_entry(position, head, 0)?;
                 effect.attempts.extend(attempts.iter().cloned());
             }
@@ -170,6 +172,7 @@ impl Projection {
                 arguments: None,
                 intent: None,
                 wait: None,
+                answer: None,
                 attempts: Vec::new(),
                 resolution: None,
                 resolved_at: None,
@@ -180,8 +183,15 @@ impl Projection {
             .ok_or_else(|| FoldError::Unknown(format!("the effect {position}")))
     }
 
+    fn charge(&mut self, position: &EffectPosition, spend: &Settlement) -> Result<(), FoldError> {
+        self.ledger.charge(spend);
+        let step = self.step_mut(&position.step)?;
+        step.spent = step.spent.plus(&spend.total());
+        Ok(())
+    }
+
     fn settled(&mut self, settled: &EffectSettled) -> Result<(), FoldError> {
-        self.ledger.charge(&settled.spend);
+        self.charge(&settled.position, &settled.spend)?;
         let resolution = match &settled.outcome {
             EffectOutcome::Completed(payload) => Resolution::Completed(self.hold(payload)),
             EffectOutcome::Failed(failure) => Resolution::Failed(failure.clone()),
@@ -241,8 +251,15 @@ impl Projection {
 
     pub(super) fn resolve_review(&mut self, review: ReviewId, outcome: &ReviewOutcome) {
         let ours = |wait: &Wait| matches!(wait, Wait::Review { review_id, .. } if *review_id == review);
-        if let Some(position) = self.waiting_position(ours) {
-            self.resolve(&position, Resolution::Reviewed(outcome.clone()));
+        let Some(position) = self.waiting_position(ours) else { return };
+        let Ok(step) = self.step_mut(&position.step) else { return };
+        let effect = step.effects.iter_mut().find(|effect| effect.position == position);
+        match effect {
+            Some(effect) if effect.is_in_doubt() => {
+                effect.wait = None;
+                effect.answer = Some(outcome.clone());
+            }
+            _ => self.resolve(&position, Resolution::Reviewed(outcome.clone())),
         }
     }
 
@@ -258,10 +275,11 @@ impl Projection {
     /// A timer's key is the position of the effect it belongs to; other keys only wake the run.
     pub(super) fn timer_fired(&mut self, key: &str) {
         let Ok(position) = key.parse::<EffectPosition>() else { return };
-        let review = |effect: &EffectRecord| matches!(effect.wait, Some(Wait::Review { .. }));
-        let expired = self.effect(&position).is_some_and(review);
-        let resolution =
-            if expired { Resolution::Reviewed(ReviewOutcome::Expired) } else { Resolution::Due };
-        self.resolve(&position, resolution);
+        match self.effect(&position).and_then(|effect| effect.wait.clone()) {
+            Some(Wait::Review { review_id, .. }) => {
+                self.resolve_review(review_id, &ReviewOutcome::Expired);
+            }
+            _ => self.resolve(&position, Resolution::Due),
+        }
     }
 }

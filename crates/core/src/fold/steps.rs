@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FoldError, Projection, effects::EffectRecord};
 use crate::{
+    budget::Spend,
     digest::Digest,
     effect::StepKey,
     failure::{Failure, Retryability},
@@ -63,6 +64,8 @@ pub struct StepRun {
     pub effects: Vec<EffectRecord>,
     /// The StepRun it undoes, if it is a compensation.
     pub undoes: Option<StepKey>,
+    /// What its effects have used so far; the step's own limits are held against it.
+    pub spent: Spend,
 }
 
 impl StepRun {
@@ -93,8 +96,7 @@ impl Projection {
 
     /// Makes a step due and returns its key.
     pub fn make_due(&mut self, step: StepName, mut ancestry: Ancestry) -> StepKey {
-        let visits = self.steps.iter().filter(|run| run.key.step == step).count();
-        let visit = u32::try_from(visits).unwrap_or(u32::MAX).saturating_add(1);
+        let visit = self.next_visit(&step);
         ancestry.insert(step.clone(), visit);
         let key = StepKey { step, visit };
         self.steps.push(StepRun {
@@ -111,27 +113,43 @@ impl Projection {
             failures: Vec::new(),
             effects: Vec::new(),
             undoes: None,
+            spent: Spend::ZERO,
         });
         key
     }
 
-    /// Makes the compensation of a StepRun due, with the values it had.
-    pub fn make_undo_due(&mut self, undo: StepName, undoes: &StepKey) -> StepKey {
-        let ancestry = self.step(undoes).map(|step| step.ancestry.clone()).unwrap_or_default();
-        let key = self.make_due(undo, ancestry);
-        if let Ok(step) = self.step_mut(&key) {
-            step.undoes = Some(undoes.clone());
+    /// Makes the compensation that stands next in line due, with the values the undone step had.
+    /// Nothing in the graph triggers it: its first `step_started` entry does.
+    fn make_undo_due(&mut self, wiring: &Wiring, key: &StepKey) {
+        let Some((undoes, undo)) = self.to_undo(wiring).into_iter().next() else { return };
+        if self.ending.is_none() || undo != key.step {
+            return;
         }
-        key
+        let ancestry = self.step(&undoes).map(|step| step.ancestry.clone()).unwrap_or_default();
+        let due = self.make_due(undo, ancestry);
+        if let Ok(step) = self.step_mut(&due) {
+            step.undoes = Some(undoes);
+        }
+    }
+
+    /// Returns the visit a step would be entered with next.
+    #[must_use]
+    pub fn next_visit(&self, step: &str) -> u32 {
+        let visits = self.steps.iter().filter(|run| &*run.key.step == step).count();
+        u32::try_from(visits).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     pub(super) fn step_started(
         &mut self,
+        wiring: &Wiring,
         key: &StepKey,
         attempt: u32,
         body: Digest,
         at: Timestamp,
     ) -> Result<(), FoldError> {
+        if self.step(key).is_none() {
+            self.make_undo_due(wiring, key);
+        }
         let state = self.state.clone();
         let step = self.step_mut(key)?;
         step.phase = Phase::Open;

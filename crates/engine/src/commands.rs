@@ -1,0 +1,346 @@
+//! What people and programs say to runs: start, look, decide, cancel, signal, top up, retry, fork.
+//!
+//! None of these needs a worker: each is a row that a worker picks up.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use mainstay_core::{
+    budget::Limits,
+    code::Code,
+    digest::Digest,
+    flow::{FlowVersion, schedule::Wiring},
+    fold::Projection,
+    id::{ReviewId, RunId},
+    inbox::InboxBody,
+    journal::{Created, Entry, Head, JournalRow},
+    label::Label,
+    payload::{Held, Payload},
+    review::{Decision, ReviewOutcome},
+    run::RunStatus,
+    store::{
+        operation::{
+            CreatedRun, Decided, DecideReview, Delivered, Delivery, JournalRequest, NewRun,
+            PayloadRequest,
+        },
+        row::RunRow,
+    },
+};
+use serde_json::Value;
+
+use crate::{error::EngineError, flows::KnownFlow, journal, runtime::Runtime};
+
+/// A wish to start a run.
+#[derive(Debug, Clone, Default)]
+pub struct StartRun {
+    /// The flow's name.
+    pub flow: String,
+    /// Laid over the default state.
+    pub input: Value,
+    /// What it may use.
+    pub limits: Limits,
+    /// Starts it at most once.
+    pub key: Option<String>,
+    /// Whose it is; `default` if empty.
+    pub tenant: String,
+    /// Search tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl StartRun {
+    /// Makes a wish without limits, key or tags.
+    #[must_use]
+    pub fn new(flow: impl Into<String>, input: Value) -> Self {
+        Self { flow: flow.into(), input, ..Self::default() }
+    }
+}
+
+/// A started run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Started {
+    /// The run.
+    pub run_id: RunId,
+    /// Whether the key or id was used before and this is the run of that time.
+    pub existed: bool,
+}
+
+/// Everything there is to read of a run.
+#[derive(Debug, Clone)]
+pub struct RunView {
+    /// Its row.
+    pub row: RunRow,
+    /// Its fold.
+    pub projection: Projection,
+    /// Its whole journal.
+    pub rows: Vec<(JournalRow, Entry)>,
+}
+
+impl Runtime {
+    /// Starts a run. It is driven by whichever worker claims it.
+    ///
+    /// # Errors
+    /// No such flow, an input that does not fit it, a key that was used with another input, or a
+    /// store that does not answer.
+    pub async fn start(&self, wish: StartRun) -> Result<Started, EngineError> {
+        let flow = self.flow(&wish.flow)?;
+        let run = self.new_run(flow, &wish)?;
+        match self.store.create_run(Box::new(run.clone())).await? {
+            CreatedRun::Created => Ok(Started { run_id: run.run_id, existed: false }),
+            CreatedRun::Exists(run_id) => Ok(Started { run_id, existed: true }),
+            CreatedRun::Conflict(run_id) => Err(EngineError::new(
+                Code::KeyConflict,
+                format!("the key was used for {run_id} with another input"),
+            )
+            .with_hint(format!("look at it with `mainstay runs show {run_id}`, or use a new key"))),
+        }
+    }
+
+    /// Returns the highest version of a flow.
+    ///
+    /// # Errors
+    /// There is none of that name; the hint names the nearest.
+    pub fn flow(&self, name: &str) -> Result<&KnownFlow, EngineError> {
+        self.flows.latest(name).ok_or_else(|| {
+            let names: Vec<_> = self.flows.iter().map(|f| f.version.name.as_str()).collect();
+            EngineError::new(Code::UnknownFlow, format!("there is no flow `{name}`"))
+                .with_hint(format!("this program has: {}", names.join(", ")))
+        })
+    }
+
+    fn new_run(&self, flow: &KnownFlow, wish: &StartRun) -> Result<NewRun, EngineError> {
+        let state = flow.program.initial(&wish.input).map_err(|e| {
+            let place = if e.path.is_empty() { String::new() } else { format!("at `{}`: ", e.path) };
+            EngineError::new(Code::InvalidInput, format!("{place}{}", e.message))
+                .with_hint(format!("`mainstay flows show {}` prints the input's schema", wish.flow))
+        })?;
+        let (input, state) = (Payload::of(&wish.input)?, Payload::of(&state)?);
+        let mut limits = wish.limits;
+        limits.depth.get_or_insert(self.options.depth);
+        let created = Created {
+            flow: flow.version.clone(),
+            tenant: tenant(&wish.tenant),
+            input: input.reference(Label::default()),
+            state: state.reference(Label::default()),
+            key_root: Digest::from_bytes(self.entropy.draw()),
+            limits,
+            tags: wish.tags.clone(),
+            parent: None,
+            forked: None,
+        };
+        let key = wish.key.clone().map(|key| (key, input.digest()));
+        self.first_row(self.new_id(), created, vec![input, state], key)
+    }
+
+    fn new_id(&self) -> RunId {
+        let mut random = [0; 10];
+        random.iter_mut().zip(self.entropy.draw()).for_each(|(to, from)| *to = from);
+        RunId::new(self.clock.now(), random)
+    }
+
+    pub(crate) fn first_row(
+        &self,
+        run_id: RunId,
+        created: Created,
+        payloads: Vec<Payload>,
+        key: Option<(String, Digest)>,
+    ) -> Result<NewRun, EngineError> {
+        let tags = created.tags.iter().map(|(k, v)| format!("{k}={v}")).collect::<Vec<_>>();
+        let (tenant, flow) = (created.tenant.clone(), created.flow.clone());
+        let parent = created.parent.as_ref().map(|parent| parent.run_id);
+        let entry = Entry::Created(Box::new(created));
+        let first = JournalRow::after(Head::EMPTY, run_id, 0, self.clock.now(), &entry, payloads)?;
+        let tags = tags.join("\n");
+        Ok(NewRun { run_id, tenant, flow, priority: 100, key, first, parent, tags })
+    }
+
+    /// Returns a run's row.
+    ///
+    /// # Errors
+    /// There is none, or the store does not answer.
+    pub async fn row(&self, run_id: RunId) -> Result<RunRow, EngineError> {
+        self.store.run(run_id).await?.ok_or_else(|| unknown_run(run_id))
+    }
+
+    /// Returns everything there is to read of a run, folded with the definition it is pinned to,
+    /// whether or not this process can drive it.
+    ///
+    /// # Errors
+    /// There is none, its definition is not known, or the journal does not read back.
+    pub async fn view(&self, run_id: RunId) -> Result<RunView, EngineError> {
+        let row = self.row(run_id).await?;
+        let rows = self.whole_journal(run_id).await?;
+        let wiring = self.wiring(&row.flow).await?;
+        let projection = journal::fold(run_id, &rows, &wiring)?;
+        let rows = rows.into_iter().map(|row| Ok((row.entry()?, row))).collect::<Result<Vec<_>, EngineError>>()?;
+        let rows = rows.into_iter().map(|(entry, row)| (row, entry)).collect();
+        Ok(RunView { row, projection, rows })
+    }
+
+    /// Returns the graph a run is pinned to, from this process or from the store.
+    async fn wiring(&self, version: &FlowVersion) -> Result<Arc<Wiring>, EngineError> {
+        if let Some(flow) = self.flows.get(version) {
+            return Ok(flow.wiring.clone());
+        }
+        let known = self.store.flows(()).await?;
+        let found = known.into_iter().find(|definition| definition.flow_version() == *version);
+        found.map(|definition| Arc::new(Wiring::of(definition))).ok_or_else(|| {
+            EngineError::new(Code::UnknownFlow, format!("no definition of {version} is stored"))
+        })
+    }
+
+    async fn whole_journal(&self, run_id: RunId) -> Result<Vec<JournalRow>, EngineError> {
+        const PAGE: u32 = 2_000;
+        let mut rows: Vec<JournalRow> = Vec::new();
+        loop {
+            let from = rows.last().map_or(1, |row| row.position + 1);
+            let page = self.store.journal(JournalRequest { run_id, from, limit: PAGE }).await?;
+            let full = page.len() == PAGE as usize;
+            rows.extend(page);
+            if !full {
+                return Ok(rows);
+            }
+        }
+    }
+
+    /// Returns a value that a run holds, or null where its bytes were erased.
+    ///
+    /// # Errors
+    /// The store does not answer, or the bytes are not JSON.
+    pub async fn value(&self, run_id: RunId, held: &Held) -> Result<Value, EngineError> {
+        let wanted = vec![(held.payload.digest, held.at)];
+        let found = self.store.payloads(PayloadRequest { run_id, wanted }).await?;
+        Ok(found.first().map_or(Ok(Value::Null), Payload::read)?)
+    }
+
+    /// Decides a review, once, bound to the subject that was shown.
+    ///
+    /// # Errors
+    /// There is no such review, it is closed, its subject changed, or the run has ended.
+    pub async fn decide(
+        &self,
+        review_id: ReviewId,
+        subject_digest: Digest,
+        decision: Decision,
+        by: &str,
+    ) -> Result<RunId, EngineError> {
+        let outcome =
+            ReviewOutcome::Decided { decision, by: by.to_owned(), at: self.clock.now() };
+        let closed = |how: String| {
+            EngineError::new(Code::ReviewClosed, format!("{review_id} was already decided: {how}"))
+                .with_hint("a decision counts once; nothing was changed")
+        };
+        match self.store.decide(DecideReview { review_id, subject_digest, outcome }).await? {
+            Decided::Counted(run_id) => Ok(run_id),
+            Decided::Closed(Some(ReviewOutcome::Decided { decision, by, .. })) => {
+                Err(closed(format!("{} by {by}", decision.verb())))
+            }
+            Decided::Closed(_) => Err(closed("it expired or was withdrawn".into())),
+            Decided::SubjectChanged => Err(EngineError::new(
+                Code::DecisionInvalid,
+                "what the review is about is not what was shown",
+            )
+            .with_hint(format!("look again with `mainstay reviews show {review_id}`"))),
+            Decided::Ended => Err(closed("its run has ended".into())),
+            Decided::Unknown => Err(EngineError::new(
+                Code::UnknownId,
+                format!("there is no review {review_id}"),
+            )),
+        }
+    }
+
+    /// Asks a run to end; what can be undone is undone.
+    ///
+    /// # Errors
+    /// There is no such run, or it has ended.
+    pub async fn cancel(&self, run_id: RunId, by: &str, reason: &str) -> Result<(), EngineError> {
+        let body = InboxBody::CancelRequested { by: by.into(), reason: reason.into() };
+        self.tell(run_id, "cancel".into(), body, Vec::new()).await
+    }
+
+    /// Sends a named signal. The same key counts once.
+    ///
+    /// # Errors
+    /// There is no such run, or it has ended.
+    pub async fn signal(
+        &self,
+        run_id: RunId,
+        name: &str,
+        value: &Value,
+        key: &str,
+    ) -> Result<(), EngineError> {
+        let payload = Payload::of(value)?;
+        let reference = payload.reference(Label::default());
+        let body = InboxBody::Signalled { name: name.into(), payload: reference };
+        self.tell(run_id, format!("signal:{name}:{key}"), body, vec![payload]).await
+    }
+
+    /// Raises a run's budget and wakes it.
+    ///
+    /// # Errors
+    /// There is no such run, or it has ended.
+    pub async fn top_up(&self, run_id: RunId, add: Limits, by: &str) -> Result<(), EngineError> {
+        let body = InboxBody::ToppedUp { by: by.into(), add };
+        self.tell(run_id, self.fresh_key("top_up"), body, Vec::new()).await
+    }
+
+    /// Lets a stopped run go on: a waiting retry now, a divergence or quarantine once more.
+    ///
+    /// # Errors
+    /// There is no such run, or it has ended.
+    pub async fn retry(&self, run_id: RunId, by: &str) -> Result<(), EngineError> {
+        let body = InboxBody::RetryRequested { by: by.into() };
+        self.tell(run_id, self.fresh_key("retry"), body, Vec::new()).await
+    }
+
+    fn fresh_key(&self, word: &str) -> String {
+        format!("{word}:{}", Digest::from_bytes(self.entropy.draw()).short())
+    }
+
+    async fn tell(
+        &self,
+        run_id: RunId,
+        key: String,
+        body: InboxBody,
+        payloads: Vec<Payload>,
+    ) -> Result<(), EngineError> {
+        match self.store.deliver(Delivery { run_id, key, body, payloads }).await? {
+            Delivered::Accepted { .. } | Delivered::Duplicate { .. } => Ok(()),
+            Delivered::Ended => {
+                Err(EngineError::new(Code::WrongStatus, format!("{run_id} has ended"))
+                    .with_hint(format!("`mainstay runs show {run_id}` tells how")))
+            }
+            Delivered::Unknown => Err(unknown_run(run_id)),
+        }
+    }
+
+    /// Waits until a run ends or parks for something only a person or another system can bring.
+    ///
+    /// # Errors
+    /// There is no such run, or the store does not answer.
+    pub async fn settle(&self, run_id: RunId) -> Result<RunRow, EngineError> {
+        loop {
+            let row = self.row(run_id).await?;
+            if row.status.is_terminal() || is_stopped(&row) {
+                return Ok(row);
+            }
+            self.clock.sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Returns whether a run is parked for something that no worker brings about by itself.
+#[must_use]
+pub fn is_stopped(row: &RunRow) -> bool {
+    use mainstay_core::wait::Wait as W;
+    let by_itself = |wait: &W| matches!(wait, W::Timer { .. } | W::Child { .. } | W::Retry { .. });
+    let waits = row.wait.as_ref().map(|set| set.waits.as_slice()).unwrap_or_default();
+    row.status == RunStatus::Parked && waits.iter().any(|wait| !by_itself(wait))
+}
+
+fn tenant(text: &str) -> String {
+    if text.is_empty() { "default".to_owned() } else { text.to_owned() }
+}
+
+fn unknown_run(run_id: RunId) -> EngineError {
+    EngineError::new(Code::UnknownId, format!("there is no run {run_id}"))
+        .with_hint("`mainstay runs ls` lists the latest")
+}

@@ -1,0 +1,122 @@
+//! Several effects at once: `join`, `race`, `map`. Each arm counts its effects by itself, and arms
+//! are polled in a fixed order, so a replay takes the same path.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use futures::future::BoxFuture;
+use mainstay_core::effect::Branch;
+
+use super::{StepContext, cell::Ends};
+
+impl StepContext {
+    fn arms(&self, ends: Ends) -> impl Fn(u32) -> Self + '_ {
+        let ordinal = self.cell.lock().open_branches(&self.branch, ends);
+        move |arm| {
+            let mut branch = self.branch.clone();
+            branch.push(Branch { ordinal, arm });
+            Self { place: self.place.clone(), cell: self.cell.clone(), branch }
+        }
+    }
+
+    /// Runs two pieces of work side by side and returns both results.
+    pub fn join<'a, A, B, FA, FB>(
+        &self,
+        first: impl FnOnce(Self) -> FA,
+        second: impl FnOnce(Self) -> FB,
+    ) -> BoxFuture<'a, (A, B)>
+    where
+        FA: Future<Output = A> + Send + 'a,
+        FB: Future<Output = B> + Send + 'a,
+        A: Send + 'a,
+        B: Send + 'a,
+    {
+        let arm = self.arms(Ends::WithAllArms);
+        // Polls the first, then the second, whenever either may have moved.
+        Box::pin(futures::future::join(first(arm(0)), second(arm(1))))
+    }
+
+    /// Runs the same work over several items side by side and returns the results in their order.
+    pub fn map<'a, I, T, F>(
+        &self,
+        items: impl IntoIterator<Item = I>,
+        work: impl Fn(Self, I) -> F,
+    ) -> BoxFuture<'a, Vec<T>>
+    where
+        F: Future<Output = T> + Send + 'a,
+        T: Send + 'a,
+    {
+        let arm = self.arms(Ends::WithAllArms);
+        let arms = items.into_iter().zip(0..).map(|(item, n)| Arm::of(work(arm(n), item)));
+        Box::pin(All(arms.collect()))
+    }
+
+    /// Runs several pieces of work side by side and returns the first result with its number. What
+    /// the others launched goes on and is recorded.
+    pub fn race<'a, T: Send + 'a>(
+        &self,
+        arms: Vec<Box<dyn FnOnce(Self) -> BoxFuture<'a, T> + Send + 'a>>,
+    ) -> BoxFuture<'a, (usize, T)> {
+        let arm = self.arms(Ends::WithAnyArm);
+        Box::pin(Any(arms.into_iter().zip(0..).map(|(work, n)| work(arm(n))).collect()))
+    }
+}
+
+enum Arm<'a, T> {
+    Running(BoxFuture<'a, T>),
+    Done(Option<T>),
+}
+
+impl<'a, T> Arm<'a, T> {
+    fn of(work: impl Future<Output = T> + Send + 'a) -> Self {
+        Self::Running(Box::pin(work))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let Self::Running(work) = self {
+            let Poll::Ready(value) = work.as_mut().poll(cx) else { return Poll::Pending };
+            *self = Self::Done(Some(value));
+        }
+        Poll::Ready(())
+    }
+}
+
+/// All arms, polled in order. Not `join_all`, which polls in the order of wake-ups.
+struct All<'a, T>(Vec<Arm<'a, T>>);
+
+impl<T> Unpin for All<'_, T> {}
+
+impl<T> Future for All<'_, T> {
+    type Output = Vec<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<T>> {
+        let open = self.0.iter_mut().map(|arm| arm.poll(cx)).filter(Poll::is_pending).count();
+        if open > 0 {
+            return Poll::Pending;
+        }
+        let done = std::mem::take(&mut self.0).into_iter().filter_map(|arm| match arm {
+            Arm::Done(value) => value,
+            Arm::Running(_) => None,
+        });
+        Poll::Ready(done.collect())
+    }
+}
+
+/// The first of several, polled in order.
+struct Any<'a, T>(Vec<BoxFuture<'a, T>>);
+
+impl<T> Unpin for Any<'_, T> {}
+
+impl<T> Future for Any<'_, T> {
+    type Output = (usize, T);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(usize, T)> {
+        let ready = self.0.iter_mut().enumerate().find_map(|(n, arm)| match arm.as_mut().poll(cx) {
+            Poll::Ready(value) => Some((n, value)),
+            Poll::Pending => None,
+        });
+        ready.map_or(Poll::Pending, Poll::Ready)
+    }
+}

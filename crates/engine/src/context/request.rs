@@ -1,0 +1,94 @@
+//! What a step asks for, as the driver reads it.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use mainstay_core::{
+    budget::Limits,
+    effect::{EffectHead, EffectPosition},
+    failure::Failure,
+    model::ModelRequest,
+    payload::Payload,
+};
+use serde::Serialize;
+use serde_json::Value;
+
+/// A request to a person.
+#[derive(Debug, Clone)]
+pub struct Review {
+    pub(crate) title: String,
+    pub(crate) subject: Value,
+    pub(crate) queue: String,
+    pub(crate) expires_in: Option<Duration>,
+}
+
+impl Review {
+    /// Makes a review of a subject: what the person decides about, in full.
+    #[must_use]
+    pub fn of<T: Serialize>(title: impl Into<String>, subject: &T) -> Self {
+        let subject = serde_json::to_value(subject).unwrap_or_default();
+        Self { title: title.into(), subject, queue: "default".to_owned(), expires_in: None }
+    }
+
+    /// Sends it to a desk.
+    #[must_use]
+    pub fn with_queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// Ends it after this long, without approval.
+    #[must_use]
+    pub const fn with_expiry(mut self, span: Duration) -> Self {
+        self.expires_in = Some(span);
+        self
+    }
+}
+
+/// A child run to be started.
+#[derive(Debug, Clone)]
+pub struct ChildRun {
+    pub(crate) flow: String,
+    pub(crate) input: Value,
+    pub(crate) limits: Limits,
+}
+
+impl ChildRun {
+    /// Makes a child run of a flow of this process.
+    #[must_use]
+    pub fn of<T: Serialize>(flow: impl Into<String>, input: &T) -> Self {
+        let input = serde_json::to_value(input).unwrap_or_default();
+        Self { flow: flow.into(), input, limits: Limits::none() }
+    }
+
+    /// Limits what it may use; carved out of the parent's budget.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+}
+
+/// An effect a step asked for.
+pub(crate) struct Request {
+    pub(crate) position: EffectPosition,
+    pub(crate) head: EffectHead,
+    pub(crate) seen: u32,
+    pub(crate) arguments: Payload,
+    pub(crate) ask: Ask,
+}
+
+/// What is asked for.
+pub(crate) enum Ask {
+    Model(Box<ModelRequest>),
+    Tool { name: String, arguments: Value },
+    Review(Review),
+    Timer(Duration),
+    Signal { name: String, within: Option<Duration> },
+    Child(ChildRun),
+    Emit { subject: String, event: Value },
+    Once(BoxFuture<'static, Result<Value, Failure>>),
+    Now,
+    Random,
+    Patch,
+}

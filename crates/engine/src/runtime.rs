@@ -1,0 +1,123 @@
+//! What a process needs to start, drive and read runs, in one place.
+
+use std::{sync::Arc, time::Duration};
+
+use mainstay_core::{
+    model::ModelCatalog,
+    port::{Clock, Entropy},
+    schema::SchemaCheck,
+    store::Store,
+    tool::ToolCatalog,
+};
+
+use crate::{flows::Flows, gate::Gates, live::Live};
+
+/// Times and sizes; the defaults are those of `store.md`.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a beat keeps a session's lease.
+    pub lease: Duration,
+    /// Time between two beats.
+    pub beat: Duration,
+    /// A worker fences itself after this long without an acknowledged beat.
+    pub fence: Duration,
+    /// Time between two looks for work when idle: it grows from the first to the second.
+    pub poll: (Duration, Duration),
+    /// Runs that are driven at the same time.
+    pub concurrency: usize,
+    /// How long a graceful stop waits for effects in flight.
+    pub drain: Duration,
+    /// The longest a call of a tool or model may take when nothing else limits it.
+    pub call_timeout: Duration,
+    /// Crashes in a step, without progress, after which a run is quarantined.
+    pub crashes: u32,
+    /// The deepest nesting and the most visits of a step where the run sets no limit.
+    pub depth: u64,
+    /// Journal rows since the last checkpoint that call for a new one.
+    pub checkpoint_rows: u64,
+    /// A directory for the lock file that proves a worker's death on the same host; `None` where
+    /// the file system is not local.
+    pub proof_dir: Option<std::path::PathBuf>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(15),
+            beat: Duration::from_secs(3),
+            fence: Duration::from_secs(10),
+            poll: (Duration::from_millis(5), Duration::from_secs(1)),
+            concurrency: 256,
+            drain: Duration::from_secs(30),
+            call_timeout: Duration::from_secs(120),
+            crashes: 5,
+            depth: 1_000,
+            checkpoint_rows: 400,
+            proof_dir: None,
+        }
+    }
+}
+
+/// A store, flows, models and tools, with a clock: what commands and workers run on.
+#[derive(Clone)]
+pub struct Runtime {
+    /// Where runs live.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The flows of this process.
+    pub flows: Arc<Flows>,
+    /// The models it may call.
+    pub models: ModelCatalog,
+    /// The tools it may call.
+    pub tools: Arc<dyn ToolCatalog>,
+    /// The JSON Schema checker.
+    pub schema: Arc<dyn SchemaCheck>,
+    /// Rate limits and circuit breakers of this process.
+    pub gates: Arc<Gates>,
+    /// Live events beside the journal; lossy.
+    pub live: Live,
+    /// Times and sizes.
+    pub options: Options,
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("flows", &self.flows).finish_non_exhaustive()
+    }
+}
+
+impl Runtime {
+    /// Puts a runtime together.
+    #[must_use]
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        flows: Flows,
+        models: ModelCatalog,
+        (tools, schema): (Arc<dyn ToolCatalog>, Arc<dyn SchemaCheck>),
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            entropy,
+            flows: Arc::new(flows),
+            models,
+            tools,
+            schema,
+            gates: Arc::default(),
+            live: Live::default(),
+            options: Options::default(),
+        }
+    }
+
+    /// Sets times and sizes.
+    #[must_use]
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+}
