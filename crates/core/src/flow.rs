@@ -3,6 +3,8 @@
 //! The `#[flow]` macro and a declarative file both lower to a [`FlowDefinition`]; the engine knows
 //! only that. What makes a step due is in [`schedule`]; what makes a graph unsound is in [`check`].
 
+pub mod check;
+pub mod graph;
 pub mod schedule;
 
 use std::{collections::BTreeSet, fmt, time::Duration};

@@ -1,0 +1,46 @@
+//! What generated code calls. No promise is made about any of it.
+
+mod input;
+mod routes;
+mod values;
+
+pub use futures::future::BoxFuture;
+pub use mainstay_core::{
+    budget::Limits,
+    digest::Digest,
+    failure::StepError,
+    flow::{
+        Access, Condition, FlowDefinition, Input, StepDefinition, StepKind, StepOptions, Trigger,
+    },
+};
+pub use mainstay_engine::{
+    context::StepContext,
+    program::{Flow, FlowProgram, InputError, Inputs, Route, StepDone},
+};
+pub use serde_json::Value;
+
+pub use self::{
+    input::initial,
+    routes::{Unheard, is_route, route, unheard, variant},
+    values::{
+        FlowState, StepReturn, StepValue, is_state, is_step_return, migrated, no_such_step,
+        read_input, read_optional, read_state, returned, schema, write,
+    },
+};
+
+use std::time::Duration;
+
+use mainstay_core::retry::RetryPolicy;
+
+/// Returns the policy of a `retry` option; the macro has checked the number of attempts.
+#[must_use]
+pub fn retry(
+    max: u32,
+    base: Option<Duration>,
+    cap: Option<Duration>,
+    factor: Option<u32>,
+) -> RetryPolicy {
+    let policy = RetryPolicy::attempts(max).unwrap_or_default();
+    let (first, longest) = (Duration::from_millis(200), Duration::from_secs(30));
+    policy.with_wait(base.unwrap_or(first), cap.unwrap_or(longest)).with_factor(factor.unwrap_or(2))
+}

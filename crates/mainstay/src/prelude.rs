@@ -1,0 +1,13 @@
+//! What a flow's author needs in scope: `use mainstay::prelude::*;`.
+
+pub use mainstay_core::failure::StepError;
+pub use mainstay_engine::{
+    context::StepContext,
+    program::{Flow, Route},
+};
+pub use mainstay_macros::{Route, flow, tool};
+pub use schemars::JsonSchema;
+pub use serde::{Deserialize, Serialize};
+
+/// What a step returns. Any error converts into [`StepError`] with `?`.
+pub type Result<T, E = StepError> = std::result::Result<T, E>;
