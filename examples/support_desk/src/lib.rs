@@ -14,3 +14,7 @@ pub mod rules;
 pub mod shop;
 pub mod ticket;
 pub mod wish;
+
+/// What the models may read for one letter, in tokens: enough for every letter of a reasonable
+/// length even when an answer has to be asked for twice.
+pub const INPUT_TOKENS_PER_LETTER: u64 = 4_000;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::shop::Order;
+
 /// A prompt: what the model is, and what it is asked. The file has both, parted by a line `---`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
@@ -69,6 +71,32 @@ impl fmt::Display for PromptError {
 }
 
 impl std::error::Error for PromptError {}
+
+/// Returns what goes in for `orders`: one line an order, as given.
+#[must_use]
+pub fn order_lines(orders: &[Order]) -> String {
+    let line = |order: &Order| {
+        let names: Vec<_> = order.items.iter().map(|item| item.name.as_str()).collect();
+        format!("{} of {}, {}: {}", order.id, order.placed, order.status.word(), names.join("; "))
+    };
+    match orders {
+        [] => "none".to_owned(),
+        orders => orders.iter().map(line).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+/// Returns what goes in for `complaint`: nothing for a first draft, and for the next one what the
+/// check found in the last.
+#[must_use]
+pub fn complaint(unfounded: &[String]) -> String {
+    match unfounded {
+        [] => String::new(),
+        found => format!(
+            "Your last draft said {}, which is not among the facts. Write it again without that.",
+            found.join(" and ")
+        ),
+    }
+}
 
 impl Template {
     /// Returns the name, which is also the name of the call's output.
