@@ -192,7 +192,8 @@ impl Reader<'_> {
     fn regex(&self, pattern: &Spanned<String>) -> Result<Regex, ScriptError> {
         Regex::new(&pattern.value).map_err(|error| {
             let text = error.to_string();
-            let problem = text.lines().last().unwrap_or("the pattern cannot be read").trim();
+            let reason = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            let problem = format!("the pattern `{}` cannot be read: {reason}", pattern.value);
             let hint = "patterns are those of the Rust `regex` crate; quote them with '…' in YAML";
             self.wrong(pattern.referenced, problem, hint)
         })
@@ -202,6 +203,8 @@ impl Reader<'_> {
         let place = error.location().unwrap_or(Location::UNKNOWN);
         let text = error.without_snippet().to_string();
         let problem = text.lines().next().unwrap_or_default();
+        // The place stands at the front already.
+        let problem = problem.split(" at line ").next().unwrap_or(problem);
         self.wrong(place, problem, "docs/scripted-model.md shows every field of a script")
     }
 

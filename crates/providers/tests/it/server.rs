@@ -1,0 +1,145 @@
+//! A local HTTP server that sends exactly the bytes it is told to, cut exactly where it is told.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// How an answer ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// As HTTP wants it.
+    Proper,
+    /// The connection is cut.
+    Cut,
+    /// Nothing more comes, and nothing closes.
+    Hang,
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) body: Vec<u8>,
+    /// Bytes in each piece that goes over the wire.
+    pub(crate) piece: usize,
+    pub(crate) end: End,
+}
+
+impl Answer {
+    pub(crate) fn stream(body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type", "text/event-stream; charset=utf-8".to_owned())];
+        Self { status: 200, headers, body: body.into(), piece: usize::MAX, end: End::Proper }
+    }
+
+    pub(crate) fn status(status: u16, body: &str) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { status, headers, body: body.into(), piece: usize::MAX, end: End::Proper }
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        self.headers.push((name, value.to_owned()));
+        self
+    }
+
+    pub(crate) fn in_pieces_of(mut self, bytes: usize) -> Self {
+        self.piece = bytes;
+        self
+    }
+
+    pub(crate) fn ending(mut self, end: End) -> Self {
+        self.end = end;
+        self
+    }
+}
+
+/// What was asked: the head as text, the body as JSON.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) head: String,
+    pub(crate) body: Value,
+}
+
+/// The server: gives the same answer to every request, and remembers the requests.
+pub(crate) struct Server {
+    pub(crate) url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    pub(crate) async fn giving(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let seen = asked.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                serve(stream, &answer, &seen).await;
+            }
+        });
+        Self { url, asked, task }
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<Asked>>) {
+    stream.set_nodelay(true).unwrap();
+    let asked = read(&mut stream).await;
+    seen.lock().unwrap().push(asked);
+    // A client that has hung up is its own business.
+    let _ = write(&mut stream, answer).await;
+    if answer.end == End::Hang {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn read(stream: &mut TcpStream) -> Asked {
+    let mut bytes = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
+            });
+            if body.len() >= length.unwrap_or(0_usize) {
+                return Asked { head: head.to_owned(), body: serde_json::from_str(body).unwrap() };
+            }
+        }
+        assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "the request is cut");
+    }
+}
+
+async fn write(stream: &mut TcpStream, answer: &Answer) -> std::io::Result<()> {
+    let mut head = format!("HTTP/1.1 {} Told\r\ntransfer-encoding: chunked\r\n", answer.status);
+    for (name, value) in &answer.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await?;
+    for piece in answer.body.chunks(answer.piece.min(answer.body.len()).max(1)) {
+        stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
+        stream.write_all(piece).await?;
+        stream.write_all(b"\r\n").await?;
+        stream.flush().await?;
+    }
+    if answer.end == End::Proper {
+        stream.write_all(b"0\r\n\r\n").await?;
+        stream.shutdown().await?;
+    }
+    Ok(())
+}
