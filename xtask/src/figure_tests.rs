@@ -62,7 +62,7 @@ impl TestSelection {
     }
 
     fn cargo_test(&self) -> Vec<&str> {
-        let mut words = vec!["test", "--no-fail-fast", "--lib", "--bins", "--tests"];
+        let mut words = vec!["test", "--no-fail-fast", "--tests"];
         words.extend(self.scope());
         words.push("--");
         if self.ignored == Ignored::Included {

@@ -18,7 +18,8 @@ pub(crate) fn command(program: &str) -> Command {
 
 /// Returns a command that sees a Postgres as `DATABASE_URL`, building the starter first.
 pub(crate) fn command_with_postgres(program: &str) -> Result<Command> {
-    run("cargo", &["build", "--quiet", "--package", "mainstay-testing", "--bin", "with-postgres"])?;
+    // `--workspace` though it is one program: with other features everything would build twice.
+    run("cargo", &["build", "--quiet", "--workspace", "--bin", "with-postgres"])?;
     let mut wrapped = Command::new(checkout::target().join("debug/with-postgres"));
     wrapped.current_dir(checkout::root()).arg("--").arg(command(program).get_program());
     Ok(wrapped)

@@ -21,7 +21,7 @@ pub(crate) fn tests(filter: Option<&str>) -> Result<()> {
     if shell::has_nextest() {
         command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
     } else {
-        command.args(["test", "--workspace", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        command.args(["test", "--workspace", "--no-fail-fast", "--tests"]);
     }
     shell::check(command.args(filter))
 }

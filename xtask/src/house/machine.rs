@@ -6,8 +6,8 @@
 use super::Fault;
 use crate::checkout::Source;
 
-/// Beginnings of paths that belong to one machine or one person.
-const PLACES: [&str; 5] = ["/root/", "/home/", "/Users/", "/work/", "/tmp/bash_jobs"];
+/// Beginnings of paths that belong to one person, and where containers and CI put a checkout.
+const PLACES: [&str; 6] = ["/root/", "/home/", "/Users/", "/work/", "/workspace/", "/builds/"];
 /// This file has to spell them out.
 const EXEMPT: &str = "xtask/src/house/machine.rs";
 /// The words by which package tools are pointed at another registry.

@@ -3,10 +3,9 @@
 use super::{Fault, rust};
 use crate::checkout::Source;
 
-const FORBIDDEN: [&str; 9] =
-    ["Manager", "Handler", "Helper", "Util", "Utils", "Info", "Data", "Impl", "Dao"];
-/// `Processor` is a tenth; HTTP has handlers by that name, so its crate may say so.
-const ALSO_FORBIDDEN: &str = "Processor";
+const FORBIDDEN: [&str; 10] =
+    ["Manager", "Handler", "Helper", "Util", "Utils", "Info", "Data", "Impl", "Dao", "Processor"];
+/// HTTP calls what answers a request a handler, so there the word says something.
 const HTTP: &str = "crates/server/";
 
 pub(super) fn find(sources: &[Source]) -> Vec<Fault> {
@@ -30,14 +29,17 @@ fn faults(source: &Source) -> Vec<Fault> {
 
 fn is_forbidden(word: &str, path: &str) -> bool {
     let http = word == "Handler" && path.starts_with(HTTP);
-    !http && (FORBIDDEN.contains(&word) || word == ALSO_FORBIDDEN)
+    !http && FORBIDDEN.contains(&word)
 }
 
 /// Returns the name that a line declares as a type, if it does.
 fn type_name(line: &str) -> Option<&str> {
-    let mut words = line.split_whitespace().skip_while(|word| {
-        word.starts_with("pub") || matches!(*word, "unsafe" | "default" | "in" | "crate)")
-    });
+    let line = line.trim_start();
+    let line = match line.strip_prefix("pub(") {
+        Some(rest) => rest.split_once(')')?.1,
+        None => line.strip_prefix("pub ").unwrap_or(line),
+    };
+    let mut words = line.split_whitespace();
     let keyword = words.next()?;
     matches!(keyword, "struct" | "enum" | "trait" | "type" | "union").then_some(())?;
     let name = words.next()?;
@@ -66,7 +68,7 @@ mod tests {
                 "a.rs",
                 concat!(
                     "pub struct RunManager {\n",
-                    "pub(crate) enum DataKind {\n",
+                    "    pub(in crate::run) enum DataKind {\n",
                     "trait StepHelper<T>: Sized {\n",
                     "type InfoOf<T> = T;\n",
                     "struct Metadata;\nstruct Manage;\n// struct Manager\n",
