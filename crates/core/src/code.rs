@@ -98,6 +98,7 @@ codes! {
     ToolUnavailable = 5005, Retryable, "the tool's circuit breaker is open";
     ToolFailed = 5006, Attention, "the tool failed";
     InDoubt = 5007, Attention, "it cannot be known whether the action happened";
+    ToolInvalid = 5008, Config, "a tool's declaration is not sound";
     ReviewClosed = 6001, User, "the review was already decided";
     DecisionInvalid = 6002, User, "the decision does not fit the review";
     ReviewExpired = 6003, Attention, "the review expired without a decision";

@@ -4,6 +4,7 @@
 //! and cannot be undone.
 
 pub mod effect_class;
+pub mod gate;
 pub mod grants;
 pub mod outcome;
 pub mod port;

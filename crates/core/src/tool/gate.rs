@@ -1,0 +1,213 @@
+//! What stands before a call and behind it, as rules: leave, arguments, rate, breaker, result.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use serde_json::Value;
+
+use crate::{
+    breaker::{Admission, Breaker, BreakerPolicy, Health, Unavailable},
+    code::Code,
+    failure::Retryability,
+    schema::{SchemaCheck, SchemaError},
+    time::Timestamp,
+};
+
+use super::{
+    Denial, DenialReason, Grants, RateGate, TookEffect, Tool, ToolCatalog, ToolFailure,
+    ToolOutcome, ToolSpec,
+};
+
+/// The most bytes that arguments or a result may have as JSON.
+pub const MOST_BYTES: usize = 1 << 20;
+
+/// The most levels that arguments may nest.
+pub const MOST_LEVELS: usize = 32;
+
+/// Checks leave and arguments of a call, in the order grant, existence, arguments: who has no grant
+/// does not learn which tools exist.
+///
+/// # Errors
+/// The call must not be made.
+pub fn allow(
+    catalog: &dyn ToolCatalog,
+    schema: &dyn SchemaCheck,
+    grants: &Grants,
+    name: &str,
+    arguments: &Value,
+) -> Result<Arc<dyn Tool>, Denial> {
+    let denied = |reason| Denial { tool: name.to_owned(), reason };
+    if !grants.allow(name) {
+        return Err(denied(DenialReason::NotGranted));
+    }
+    let tool = catalog.get(name).ok_or_else(|| denied(DenialReason::Unknown))?;
+    let errors = argument_errors(schema, tool.spec(), arguments);
+    if errors.is_empty() { Ok(tool) } else { Err(denied(DenialReason::Arguments(errors))) }
+}
+
+/// Returns everything that is wrong with arguments. Size and depth come first: what is too large is
+/// not looked into.
+#[must_use]
+pub fn argument_errors(
+    schema: &dyn SchemaCheck,
+    spec: &ToolSpec,
+    arguments: &Value,
+) -> Vec<SchemaError> {
+    if nests_deeper(arguments, MOST_LEVELS) {
+        return vec![SchemaError::whole(format!("nests deeper than {MOST_LEVELS} levels"))];
+    }
+    if is_larger(arguments, MOST_BYTES) {
+        return vec![SchemaError::whole(format!("is larger than {MOST_BYTES} bytes"))];
+    }
+    schema.errors(&spec.input_schema, arguments)
+}
+
+/// Takes in what a tool returned. A result that is too large or does not fit is rejected as a
+/// whole: a part of it would be another result. It may have acted all the same.
+///
+/// # Errors
+/// The result is rejected.
+pub fn accept(
+    schema: &dyn SchemaCheck,
+    spec: &ToolSpec,
+    value: Value,
+) -> Result<Value, ToolFailure> {
+    let reject = |why: String| Err(ToolFailure::new(format!("the result was rejected: it {why}")));
+    if is_larger(&value, MOST_BYTES) {
+        return reject(format!("is larger than {MOST_BYTES} bytes"));
+    }
+    match schema.errors(&spec.output_schema, &value).first() {
+        Some(error) => reject(format!("does not fit the output schema {error}")),
+        None => Ok(value),
+    }
+}
+
+/// Returns whether a value nests deeper than `levels`; a number is one level, a list of numbers two.
+#[must_use]
+pub fn nests_deeper(value: &Value, levels: usize) -> bool {
+    let Some(below) = levels.checked_sub(1) else { return true };
+    match value {
+        Value::Array(items) => items.iter().any(|item| nests_deeper(item, below)),
+        Value::Object(fields) => fields.values().any(|field| nests_deeper(field, below)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Returns whether a value has more than `bytes` as JSON; stops writing once it knows.
+#[must_use]
+pub fn is_larger(value: &Value, bytes: usize) -> bool {
+    serde_json::to_writer(Room { left: bytes }, value).is_err()
+}
+
+/// A writer that keeps nothing and is full at some point.
+struct Room {
+    left: usize,
+}
+
+impl io::Write for Room {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Why an attempt must wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotNow {
+    /// The tool was called as often as it may be. This is a wait, not a failure.
+    RateLimited {
+        /// How long until a call can pass.
+        wait: Duration,
+    },
+    /// The tool failed too often.
+    Unavailable(Unavailable),
+}
+
+impl fmt::Display for NotNow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RateLimited { wait } => write!(f, "rate limit reached; next call in {wait:?}"),
+            Self::Unavailable(unavailable) => unavailable.fmt(f),
+        }
+    }
+}
+
+impl ToolFailure {
+    /// Makes the failure of a call that an open breaker kept from being made.
+    #[must_use]
+    pub fn at_rest(unavailable: Unavailable) -> Self {
+        Self::unavailable("it failed too often and is given a rest")
+            .with_retry_after(unavailable.retry_after)
+    }
+}
+
+/// Rate limit and circuit breaker of one tool in one process.
+#[derive(Debug, Clone)]
+pub struct Gate {
+    rate: Option<RateGate>,
+    breaker: Breaker,
+}
+
+impl Gate {
+    /// Makes the gate of a tool.
+    #[must_use]
+    pub fn new(spec: &ToolSpec, breaker: BreakerPolicy) -> Self {
+        Self { rate: spec.rate.map(RateGate::new), breaker: Breaker::new(breaker) }
+    }
+
+    /// Lets an attempt pass.
+    ///
+    /// # Errors
+    /// The rate limit is reached or the breaker is open.
+    pub fn admit(&mut self, now: Timestamp) -> Result<Admission, NotNow> {
+        if let Some(rate) = &mut self.rate {
+            rate.admit(now).map_err(|wait| NotNow::RateLimited { wait })?;
+        }
+        self.breaker.admit(now).map_err(NotNow::Unavailable)
+    }
+
+    /// Takes in how an attempt ended.
+    pub fn report(&mut self, admission: Admission, health: Health, now: Timestamp) {
+        self.breaker.report(admission, health, now);
+    }
+
+    /// Returns the breaker, to show where it stands.
+    #[must_use]
+    pub const fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+}
+
+/// Returns what an attempt says about the tool's health. One that refuses a call is well.
+#[must_use]
+pub fn health(result: &Result<Value, ToolFailure>) -> Health {
+    match result {
+        Ok(_) => Health::Well,
+        Err(failure) => {
+            let refused = failure.took_effect == TookEffect::No
+                && failure.retry == Retryability::Permanent
+                && failure.code != Code::ToolTimedOut;
+            if refused { Health::Well } else { Health::Ill }
+        }
+    }
+}
+
+/// Returns the outcome of the last attempt.
+#[must_use]
+pub fn outcome(
+    spec: &ToolSpec,
+    result: Result<Value, ToolFailure>,
+    first_sent_at: Timestamp,
+) -> ToolOutcome {
+    match result {
+        Ok(value) => ToolOutcome::of(value),
+        Err(failure) => spec.outcome_of(failure, first_sent_at),
+    }
+}
+
+#[cfg(test)]
+#[path = "gate/tests.rs"]
+mod tests;
