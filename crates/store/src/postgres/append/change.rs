@@ -1,0 +1,179 @@
+//! What a part does to its run's row, as the columns of the statement.
+
+use mainstay_core::{
+    run::RunStatus,
+    store::operation::{Append, RowChange},
+};
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+
+use super::{Part, statement::array};
+use crate::{
+    postgres::{failure::Failed, shared::Shared},
+    wire,
+};
+
+/// A change of a run's row; the row's lock is taken before the first journal insert.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Change {
+    /// The new status; without one the run stays its owner's.
+    status: Option<RunStatus>,
+    inbox_seen: Option<i64>,
+    wait: Option<String>,
+    wake_after: i32,
+    checkpoint: Option<i64>,
+    lane: Option<i32>,
+    calm: bool,
+    /// Whether the part is void if the run is no longer its owner's.
+    needs_run: bool,
+}
+
+impl Change {
+    /// Returns whether it forgets the run's crashes.
+    pub(super) const fn is_calm(&self) -> bool {
+        self.calm
+    }
+}
+
+/// Returns what `part` does to its run's row; `None` for an ordinary step.
+pub(super) async fn of(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    part: &Append,
+) -> Result<Option<Change>, Failed> {
+    let calm = part.rows.iter().any(|row| wire::is_progress(&row.kind));
+    let base = Change { calm, needs_run: true, ..Change::default() };
+    let change = match &part.change {
+        RowChange::Keep => {
+            let forgets = calm && shared.is_shaky(part.run_id);
+            return Ok(forgets.then_some(Change { needs_run: false, ..base }));
+        }
+        RowChange::Checkpoint(at) => Change { checkpoint: Some(wire::int(*at)), ..base },
+        RowChange::Park { inbox_seen, wait, checkpoint } => Change {
+            status: Some(RunStatus::Parked),
+            inbox_seen: Some(wire::int(*inbox_seen)),
+            wait: Some(wire::json(wait)?),
+            wake_after: i32::try_from(wait.wake_after()).unwrap_or(i32::MAX),
+            checkpoint: checkpoint.map(wire::int),
+            ..base
+        },
+        RowChange::Release { checkpoint } => Change {
+            status: Some(RunStatus::Queued),
+            checkpoint: checkpoint.map(wire::int),
+            ..base
+        },
+        RowChange::Finish { inbox_seen, status } => Change {
+            status: Some(*status),
+            inbox_seen: Some(wire::int(*inbox_seen)),
+            ..base
+        },
+        RowChange::Move { to } => Change {
+            status: Some(RunStatus::Queued),
+            lane: Some(shared.lane(sql, to).await?),
+            ..base
+        },
+    };
+    Ok(Some(change))
+}
+
+/// Adds the wanted changes, the locked rows, and the parts whose change misses.
+pub(super) fn push_locks(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    let changes = || changes(batch);
+    sql.push(", change AS MATERIALIZED (SELECT * FROM unnest(");
+    array(sql, changes().map(|(n, _, _)| n).collect(), "bigint[], ");
+    array(sql, changes().map(|(_, p, _)| p.part.run_id.uuid()).collect(), "uuid[], ");
+    array(sql, changes().map(|(_, p, _)| wire::int(p.part.epoch)).collect(), "bigint[], ");
+    array(sql, changes().map(|(.., c)| c.status.map(RunStatus::as_str)).collect(), "text[], ");
+    array(sql, changes().map(|(.., c)| c.inbox_seen).collect(), "bigint[], ");
+    array(sql, changes().map(|(.., c)| c.wait.as_deref()).collect(), "text[], ");
+    array(sql, changes().map(|(.., c)| c.wake_after).collect(), "int[], ");
+    array(sql, changes().map(|(.., c)| c.checkpoint).collect(), "bigint[], ");
+    array(sql, changes().map(|(.., c)| c.lane).collect(), "int[], ");
+    array(sql, changes().map(|(.., c)| c.calm).collect(), "boolean[], ");
+    array(sql, changes().map(|(.., c)| c.needs_run).collect(), "boolean[]");
+    sql.push(
+        ") AS c(part, run_id, epoch, status, inbox_seen, wait, wake_after, checkpoint, lane, calm,
+                needs_run)),
+        locked AS MATERIALIZED (
+            SELECT c.part, r.inbox_head, r.priority, r.lane,
+                   r.status = 'running' AND r.epoch = c.epoch AS held
+            FROM change c CROSS JOIN LATERAL (
+                SELECT * FROM mainstay.runs WHERE run_id = c.run_id AND run_id BETWEEN ",
+    );
+    super::statement::bounds(sql, batch);
+    sql.push(
+        " FOR UPDATE) r),
+        barred AS MATERIALIZED (
+            SELECT c.part FROM change c LEFT JOIN locked l USING (part)
+            WHERE c.needs_run AND (l.held IS NOT TRUE
+                  OR l.inbox_head <> COALESCE(c.inbox_seen, l.inbox_head)))",
+    );
+}
+
+/// Adds the changes of the winners' rows, and what follows from them in the small tables.
+pub(super) fn push_changes(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    let runs: Vec<_> = changes(batch).map(|(_, p, _)| p.part.run_id.uuid()).collect();
+    sql.push(
+        ", due AS MATERIALIZED (
+            SELECT c.*, l.priority, COALESCE(c.lane, l.lane) AS new_lane, w.tenant
+            FROM won w JOIN change c USING (part) JOIN locked l USING (part) WHERE l.held),
+        changed AS (
+            UPDATE mainstay.runs r
+            SET status = COALESCE(d.status::mainstay.run_status, r.status),
+                owner = CASE WHEN d.status IS NULL THEN r.owner END,
+                wait = CASE WHEN d.status IS NULL THEN r.wait ELSE d.wait END,
+                inbox_read = COALESCE(d.inbox_seen, r.inbox_read),
+                wake_after = CASE WHEN d.status IS NULL THEN r.wake_after ELSE d.wake_after END,
+                checkpoint = COALESCE(d.checkpoint, r.checkpoint),
+                lane = d.new_lane,
+                crashes = CASE WHEN d.calm THEN 0 ELSE r.crashes END
+            FROM due d WHERE r.run_id = d.run_id AND r.run_id = ANY(",
+    );
+    array(sql, runs.clone(), "uuid[]");
+    sql.push(") AND r.run_id BETWEEN ");
+    super::statement::bounds(sql, batch);
+    sql.push(
+        "),
+        given_up AS (
+            DELETE FROM mainstay.claims WHERE run_id = ANY(",
+    );
+    array(sql, runs, "uuid[]");
+    sql.push(
+        ") AND run_id IN (SELECT run_id FROM due WHERE status IS NOT NULL)),
+        queued AS (
+            INSERT INTO mainstay.ready (run_id, lane, priority, tenant)
+            SELECT run_id, new_lane, priority, tenant FROM due WHERE status = 'queued'
+            ORDER BY part ON CONFLICT DO NOTHING),
+        noted AS (
+            INSERT INTO mainstay.run_changes (run_id)
+            SELECT run_id FROM due WHERE status IS NOT NULL ORDER BY part)",
+    );
+    push_ends(sql, batch);
+}
+
+/// Adds what ends with a run: its timers and its open reviews.
+fn push_ends(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    let ended = |c: &Change| c.status.is_some_and(RunStatus::is_terminal);
+    let runs: Vec<_> = changes(batch)
+        .filter(|(.., change)| ended(change))
+        .map(|(_, p, _)| p.part.run_id.uuid())
+        .collect();
+    if runs.is_empty() {
+        return;
+    }
+    sql.push(", ended_timers AS (DELETE FROM mainstay.timers WHERE run_id = ANY(");
+    array(sql, runs.clone(), "uuid[]");
+    sql.push(
+        ") AND run_id IN (SELECT run_id FROM due)),
+        ended_reviews AS (
+            UPDATE mainstay.reviews SET open = false WHERE open AND run_id = ANY(",
+    );
+    array(sql, runs, "uuid[]");
+    sql.push(") AND run_id IN (SELECT run_id FROM due))");
+}
+
+/// Returns the changes with their parts' numbers, from 1.
+fn changes<'a, 'p>(
+    batch: &'a [Part<'p>],
+) -> impl Iterator<Item = (i64, &'a Part<'p>, &'a Change)> {
+    (1_i64..).zip(batch).filter_map(|(n, part)| part.change.as_ref().map(|c| (n, part, c)))
+}

@@ -1,0 +1,128 @@
+//! The statement of a commit, put together from what the batch needs: a batch of ordinary steps
+//! writes journal rows and nothing else, and its statement says nothing else.
+
+use mainstay_core::journal::JournalRow;
+use sqlx::{Encode, Postgres, QueryBuilder, Type, postgres::PgHasArrayType};
+
+use super::{Part, change, extras};
+use crate::{
+    payload,
+    postgres::{failure::Failed, shared::Shared},
+    wire,
+};
+
+/// Builds the statement of a batch: distinct runs, ascending.
+pub(super) fn build(
+    shared: &Shared,
+    batch: &[Part<'_>],
+) -> Result<QueryBuilder<Postgres>, Failed> {
+    let mut sql = QueryBuilder::new("");
+    let changes = batch.iter().any(|part| part.change.is_some());
+    push_parts(&mut sql, batch);
+    if changes {
+        change::push_locks(&mut sql, batch);
+    }
+    push_fit(&mut sql, batch);
+    if changes {
+        // Reading all of `barred` takes every lock before the first row is inserted.
+        sql.push(" WHERE p.part <> ALL (SELECT part FROM barred)");
+    }
+    push_first(&mut sql);
+    if batch.iter().any(|part| part.part.rows.len() > 1) {
+        push_rest(&mut sql, batch);
+    }
+    extras::push(&mut sql, shared, batch)?;
+    if changes {
+        change::push_changes(&mut sql, batch);
+    }
+    sql.push(" SELECT part FROM won");
+    Ok(sql)
+}
+
+/// Adds one array as a parameter.
+pub(super) fn array<'q, T>(sql: &mut QueryBuilder<Postgres>, values: Vec<T>, of: &str)
+where
+    T: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType,
+{
+    sql.push_bind(values).push("::").push(of);
+}
+
+/// Adds the lowest and the highest run of the batch: partitions outside are not even opened.
+pub(super) fn bounds(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    let run = |part: Option<&Part<'_>>| part.map(|p| p.part.run_id.uuid()).unwrap_or_default();
+    sql.push_bind(run(batch.first())).push(" AND ").push_bind(run(batch.last()));
+}
+
+fn push_parts(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    let parts = || batch.iter().map(|p| p.part);
+    sql.push("WITH part AS (SELECT * FROM unnest(");
+    array(sql, parts().map(|p| p.run_id.uuid()).collect(), "uuid[], ");
+    array(sql, parts().map(|p| wire::int(p.epoch)).collect(), "bigint[], ");
+    array(sql, parts().map(|p| wire::int(p.head.position)).collect(), "bigint[], ");
+    array(sql, parts().map(|p| *p.head.link.as_bytes()).collect(), "bytea[], ");
+    push_rows(sql, &parts().filter_map(|p| p.rows.first()).collect::<Vec<_>>());
+    sql.push(
+        ") WITH ORDINALITY
+         AS p(run_id, epoch, head, seen, at, kind, prev, link, body, inline, part))",
+    );
+}
+
+fn push_rows(sql: &mut QueryBuilder<Postgres>, rows: &[&JournalRow]) {
+    array(sql, rows.iter().map(|r| r.at.micros()).collect(), "bigint[], ");
+    array(sql, rows.iter().map(|r| r.kind.as_str()).collect(), "text[], ");
+    array(sql, rows.iter().map(|r| *r.prev.as_bytes()).collect(), "bytea[], ");
+    array(sql, rows.iter().map(|r| *r.link.as_bytes()).collect(), "bytea[], ");
+    array(sql, rows.iter().map(|r| r.body.as_slice()).collect(), "bytea[], ");
+    array(sql, rows.iter().map(|r| inline(r)).collect(), "bytea[]");
+}
+
+fn inline(row: &JournalRow) -> Option<Vec<u8>> {
+    let (small, _) = payload::split(&row.payloads);
+    payload::encode(small)
+}
+
+/// The parts whose row before is the one their owner saw. `LIMIT` keeps the planner from turning
+/// the look-up by primary key into anything else.
+fn push_fit(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    sql.push(
+        ", fit AS MATERIALIZED (
+            SELECT p.*, b.tenant FROM part p CROSS JOIN LATERAL (
+                SELECT j.tenant FROM mainstay.journal j
+                WHERE j.run_id = p.run_id AND j.position = p.head
+                  AND j.link = p.seen AND j.epoch = p.epoch
+                  AND j.kind NOT IN ('parked', 'released', 'finished') AND j.run_id BETWEEN ",
+    );
+    bounds(sql, batch);
+    sql.push(" LIMIT 1) b");
+}
+
+fn push_first(sql: &mut QueryBuilder<Postgres>) {
+    sql.push(
+        "), first AS (
+            INSERT INTO mainstay.journal
+                (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)
+            SELECT run_id, head + 1, epoch, at, tenant, kind, prev, link, body, inline
+            FROM fit ORDER BY part ON CONFLICT DO NOTHING RETURNING run_id),
+        won AS MATERIALIZED (
+            SELECT f.part, f.run_id, f.epoch, f.head, f.tenant FROM fit f JOIN first USING (run_id))",
+    );
+}
+
+fn push_rest(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    let rest: Vec<(i64, &JournalRow)> = (1_i64..)
+        .zip(batch)
+        .flat_map(|(n, part)| part.part.rows.iter().skip(1).map(move |row| (n, row)))
+        .collect();
+    sql.push(
+        ", rest AS (
+            INSERT INTO mainstay.journal
+                (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)
+            SELECT w.run_id, r.position, w.epoch, r.at, w.tenant, r.kind, r.prev, r.link, r.body,
+                   r.inline
+            FROM won w JOIN unnest(",
+    );
+    array(sql, rest.iter().map(|(n, _)| *n).collect(), "bigint[], ");
+    array(sql, rest.iter().map(|(_, r)| wire::int(r.position)).collect(), "bigint[], ");
+    push_rows(sql, &rest.iter().map(|(_, r)| *r).collect::<Vec<_>>());
+    sql.push(") AS r(part, position, at, kind, prev, link, body, inline) USING (part))");
+}

@@ -1,0 +1,152 @@
+//! One connection: where to, with which settings, and how often it is tried.
+
+use std::{str::FromStr, time::Duration};
+
+use mainstay_core::store::StoreError;
+use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
+
+use super::{failure::Failed, migrate};
+
+/// How many prepared statements one connection keeps; more than this crate has.
+const STATEMENTS: usize = 256;
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a connection is for: plans are made once per statement, so they must be right for every
+/// size of table, also for the empty one they are made on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Journals: many arrays, joined among themselves by hashing, and single rows by primary key.
+    Append,
+    /// Everything else.
+    Ordinary,
+    /// A session's beats: a lost beat costs a beat, so it waits for no disk.
+    Control,
+}
+
+impl Purpose {
+    const fn settings(self) -> &'static str {
+        match self {
+            Self::Append => {
+                "SET plan_cache_mode = force_generic_plan; SET jit = off;
+                 SET enable_seqscan = off; SET enable_nestloop = off; SET enable_mergejoin = off;
+                 SET default_transaction_isolation = 'read committed'"
+            }
+            Self::Ordinary => {
+                "SET plan_cache_mode = force_generic_plan; SET jit = off;
+                 SET enable_seqscan = off;
+                 SET default_transaction_isolation = 'read committed'"
+            }
+            Self::Control => {
+                "SET synchronous_commit = off; SET jit = off;
+                 SET default_transaction_isolation = 'read committed'"
+            }
+        }
+    }
+}
+
+/// The server's address. Neither it nor the password is ever part of a message.
+#[derive(Clone)]
+pub(super) struct Address {
+    options: PgConnectOptions,
+    patience: Duration,
+}
+
+impl Address {
+    /// Reads a `postgres://` URL; `?host=/directory` names a Unix socket.
+    pub(super) fn read(url: &str, patience: Duration) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| StoreError::Unreachable("the URL is not one of a Postgres".to_owned()))?
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        let named = options.get_application_name().is_some();
+        let options = if named { options } else { options.application_name("mainstay") };
+        Ok(Self { options, patience })
+    }
+
+    /// Connects, once.
+    pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, Failed> {
+        let connecting = PgConnection::connect_with(&self.options);
+        let mut sql = tokio::time::timeout(self.patience, connecting)
+            .await
+            .map_err(|_| Failed::Lost(format!("no answer within {:?}", self.patience)))?
+            .map_err(|error| Failed::Lost(error.to_string()))?;
+        sqlx::raw_sql(purpose.settings()).execute(&mut sql).await?;
+        Ok(sql)
+    }
+}
+
+/// A connection that is made when it is needed and made again when it broke.
+pub(super) struct Link {
+    address: Address,
+    purpose: Purpose,
+    sql: Option<PgConnection>,
+    checked: bool,
+    /// Whether nobody has asked for the connection since it was made.
+    new: bool,
+    pause: Duration,
+}
+
+impl Link {
+    /// Makes a link that is not connected yet.
+    pub(super) const fn new(address: Address, purpose: Purpose) -> Self {
+        Self { address, purpose, sql: None, checked: false, new: false, pause: Duration::ZERO }
+    }
+
+    /// Returns whether it was connected before: then a broken connection may be an old one, which
+    /// says nothing about the server of now.
+    pub(super) const fn is_open(&self) -> bool {
+        self.sql.is_some()
+    }
+
+    /// Returns the connection to a schema of any version.
+    pub(super) async fn bare(&mut self) -> Result<&mut PgConnection, Failed> {
+        if self.sql.is_none() {
+            tokio::time::sleep(self.pause).await;
+            self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
+            self.checked = false;
+            self.sql = Some(self.address.connect(self.purpose).await?);
+            self.new = true;
+            self.pause = Duration::ZERO;
+        }
+        self.sql.as_mut().ok_or_else(|| Failed::Lost("not connected".to_owned()))
+    }
+
+    /// Returns the connection, once its schema was seen to be of this program's version.
+    pub(super) async fn ready(&mut self) -> Result<&mut PgConnection, Failed> {
+        if !self.checked {
+            migrate::check(self.bare().await?).await?;
+            self.checked = true;
+        }
+        self.bare().await
+    }
+
+    /// Returns a session's own connection the first time it is asked for after it was made.
+    pub(super) async fn ready_and_new(&mut self) -> Result<Option<&mut PgConnection>, Failed> {
+        self.ready().await?;
+        let is_new = std::mem::take(&mut self.new) && self.purpose == Purpose::Control;
+        Ok(if is_new { self.sql.as_mut() } else { None })
+    }
+
+    /// Returns where it leads.
+    pub(super) fn address(&self) -> Address {
+        self.address.clone()
+    }
+
+    /// Drops a connection after a failure that leaves it in doubt.
+    pub(super) fn mind(&mut self, failed: &Failed) {
+        match failed {
+            Failed::Lost(_) => self.sql = None,
+            Failed::NoSchema => self.checked = false,
+            Failed::Victim(_) | Failed::Refused(_) | Failed::Answer(_) => {}
+        }
+    }
+
+    /// Says goodbye.
+    pub(super) async fn close(&mut self) {
+        if let Some(sql) = self.sql.take() {
+            // A server that hangs up rudely changes nothing.
+            let _ = sql.close().await;
+        }
+    }
+}

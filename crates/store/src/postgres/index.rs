@@ -1,0 +1,111 @@
+//! The searchable list: a projection of the runs' rows that can always be built anew.
+//!
+//! Each transaction that changes a run's status notes it in `run_changes`; a refresh removes notes
+//! and reads those rows again, in one statement and so in one view of the database.
+
+use mainstay_core::{
+    id::RunId,
+    store::row::{IndexFilter, IndexRow},
+    time::Timestamp,
+};
+use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
+
+use super::{failure::Failed, shared::flow_version};
+use crate::wire;
+
+/// Two refreshes at once could write the older view last; the second leaves it to the first. Lost
+/// notes would be rebuilt, so nothing waits for the disk.
+const ALONE: &str = "SELECT pg_try_advisory_xact_lock(hashtextextended('mainstay.run_index', 0)),
+                            set_config('synchronous_commit', 'off', true)";
+
+const COLUMNS: &str = "run_id, parent, created_at, lane, status, tenant, tags, wait";
+
+const REFRESH: &str = "
+WITH noted AS (
+    DELETE FROM mainstay.run_changes WHERE change = ANY(ARRAY(
+        SELECT change FROM mainstay.run_changes ORDER BY change LIMIT $1))
+    RETURNING run_id),
+behind AS MATERIALIZED (SELECT DISTINCT run_id FROM noted),
+written AS (
+    INSERT INTO mainstay.run_index AS i
+        (run_id, parent, created_at, lane, status, tenant, tags, wait)
+    SELECT r.* FROM behind b CROSS JOIN LATERAL (
+        SELECT run_id, parent, created_at, lane, status, tenant, tags, wait
+        FROM mainstay.runs WHERE run_id = b.run_id LIMIT 1) r
+    ON CONFLICT (run_id) DO UPDATE
+    SET lane = excluded.lane, status = excluded.status, wait = excluded.wait
+    RETURNING 1)
+SELECT count(*) FROM written";
+
+/// Brings the list up to date with up to `limit` notes. Returns how many rows it wrote.
+pub(super) async fn refresh_index(sql: &mut PgConnection, limit: u32) -> Result<u64, Failed> {
+    let mut transaction = sql.begin().await?;
+    if !sqlx::query_scalar::<_, bool>(ALONE).fetch_one(&mut *transaction).await? {
+        return Ok(0);
+    }
+    let refresh = sqlx::query_scalar(REFRESH).bind(i64::from(limit));
+    let written: i64 = refresh.fetch_one(&mut *transaction).await?;
+    transaction.commit().await?;
+    wire::count(written).map_err(Failed::from)
+}
+
+/// Empties the list and builds it anew.
+pub(super) async fn rebuild_index(sql: &mut PgConnection) -> Result<u64, Failed> {
+    let mut transaction = sql.begin().await?;
+    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('mainstay.run_index', 0))";
+    sqlx::query(lock).execute(&mut *transaction).await?;
+    for empty in ["DELETE FROM mainstay.run_changes", "DELETE FROM mainstay.run_index"] {
+        sqlx::query(empty).execute(&mut *transaction).await?;
+    }
+    let mut fill = QueryBuilder::<Postgres>::new("INSERT INTO mainstay.run_index (");
+    fill.push(COLUMNS).push(") SELECT ").push(COLUMNS).push(" FROM mainstay.runs");
+    let filled = fill.build().execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    Ok(filled.rows_affected())
+}
+
+/// Returns runs from the list, newest first.
+pub(super) async fn list_runs(
+    sql: &mut PgConnection,
+    filter: &IndexFilter,
+) -> Result<Vec<IndexRow>, Failed> {
+    let mut find = QueryBuilder::<Postgres>::new(
+        "SELECT i.*, i.status::text AS status_word, l.flow, l.version, l.definition
+         FROM mainstay.run_index i JOIN mainstay.lanes l USING (lane) WHERE true",
+    );
+    if let Some((low, high)) = filter.ids {
+        find.push(" AND run_id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
+    }
+    if let Some(before) = filter.before {
+        find.push(" AND run_id < ").push_bind(before.uuid());
+    }
+    if let Some(tenant) = &filter.tenant {
+        find.push(" AND tenant = ").push_bind(tenant.as_str());
+    }
+    if let Some(flow) = &filter.flow {
+        find.push(" AND l.flow = ").push_bind(flow.as_str());
+    }
+    if !filter.statuses.is_empty() {
+        let words: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
+        find.push(" AND status = ANY(").push_bind(words).push("::text[]::mainstay.run_status[])");
+    }
+    let limit = if filter.limit == 0 { 100 } else { filter.limit };
+    find.push(" ORDER BY run_id DESC LIMIT ").push_bind(i64::from(limit));
+    let rows = find.build().fetch_all(sql).await?;
+    rows.iter().map(index_row).collect()
+}
+
+fn index_row(row: &PgRow) -> Result<IndexRow, Failed> {
+    let wait: Option<&str> = row.try_get("wait")?;
+    let parent: Option<uuid::Uuid> = row.try_get("parent")?;
+    Ok(IndexRow {
+        run_id: RunId::from_uuid(row.try_get("run_id")?),
+        tenant: row.try_get("tenant")?,
+        flow: flow_version(row)?,
+        status: wire::status(row.try_get("status_word")?)?,
+        wait: wait.map(wire::read_json).transpose()?,
+        parent: parent.map(RunId::from_uuid),
+        tags: row.try_get("tags")?,
+        created_at: Timestamp::from_micros(row.try_get("created_at")?),
+    })
+}

@@ -1,0 +1,183 @@
+//! Connections at work: each belongs to one task that takes jobs from a queue.
+//!
+//! # Why not a pool
+//!
+//! A pool hands a connection to a caller, who may be dropped in the middle of a transaction, and
+//! every caller commits alone. A task finishes what it began, and whatever came while it committed
+//! goes into the next commit together.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use mainstay_core::store::{
+    StoreError,
+    operation::{Append, Appended, Operation, Reply},
+};
+use tokio::sync::oneshot;
+
+use super::{append, connect::Link, failure::Failed, perform::perform, queue::Queue, shared::Shared};
+
+/// At most this many parts in one commit.
+const PARTS: usize = 256;
+/// A victim of a deadlock is tried again this often.
+const TRIES: u32 = 8;
+
+/// One operation, and who waits for it.
+pub(super) struct Job {
+    operation: Operation,
+    answer: oneshot::Sender<Result<Reply, StoreError>>,
+}
+
+/// Parts of one caller, and who waits for them.
+pub(super) struct AppendJob {
+    parts: Vec<Append>,
+    answer: oneshot::Sender<Result<Vec<Appended>, StoreError>>,
+}
+
+/// Puts an operation into a queue and waits for its reply.
+pub(super) async fn ask(queue: &Queue<Job>, operation: Operation) -> Result<Reply, StoreError> {
+    let (answer, reply) = oneshot::channel();
+    queue.push(Job { operation, answer }).map_err(|_| closed())?;
+    reply.await.map_err(|_| closed())?
+}
+
+/// Puts parts into the queue of commits and waits for their answers.
+pub(super) async fn ask_append(
+    queue: &Queue<AppendJob>,
+    parts: Vec<Append>,
+) -> Result<Vec<Appended>, StoreError> {
+    let (answer, reply) = oneshot::channel();
+    queue.push(AppendJob { parts, answer }).map_err(|_| closed())?;
+    reply.await.map_err(|_| closed())?
+}
+
+fn closed() -> StoreError {
+    StoreError::Unreachable("the store was closed".to_owned())
+}
+
+/// Does one operation after the other until the queue is closed.
+pub(super) async fn serve(queue: Arc<Queue<Job>>, mut link: Link, shared: Arc<Shared>) {
+    loop {
+        let batch = queue.next(|_, _| false).await;
+        if batch.is_empty() {
+            return link.close().await;
+        }
+        for job in batch {
+            let reply = answer(&mut link, &shared, &job.operation).await;
+            // The caller may have gone; the operation is done all the same.
+            let _ = job.answer.send(reply);
+        }
+    }
+}
+
+async fn answer(link: &mut Link, shared: &Shared, operation: &Operation) -> Result<Reply, StoreError> {
+    let mut again = link.is_open() && is_read(operation);
+    for _ in 0..TRIES {
+        let failed = match within(shared.patience, perform(link, shared, operation)).await {
+            Ok(reply) => return Ok(reply),
+            Err(failed) => failed,
+        };
+        link.mind(&failed);
+        let old_connection = matches!(failed, Failed::Lost(_)) && again;
+        again = false;
+        if !old_connection && !matches!(failed, Failed::Victim(_)) {
+            return Err(explain(link, failed, operation).await);
+        }
+    }
+    Err(Failed::Victim("the server kept choosing this transaction as a victim".to_owned()).told(None))
+}
+
+/// Commits one batch after the other until the queue is closed.
+pub(super) async fn serve_appends(queue: Arc<Queue<AppendJob>>, mut link: Link, shared: Arc<Shared>) {
+    loop {
+        let jobs = queue.next(fits).await;
+        if jobs.is_empty() {
+            return link.close().await;
+        }
+        commit(&mut link, &shared, jobs).await;
+    }
+}
+
+async fn commit(link: &mut Link, shared: &Shared, jobs: Vec<AppendJob>) {
+    let parts: Vec<&Append> = jobs.iter().flat_map(|job| &job.parts).collect();
+    let appended = match within(shared.patience, append::append(link, shared, &parts)).await {
+        Ok(appended) => Ok(appended),
+        Err(failed) => {
+            link.mind(&failed);
+            Err(match failed {
+                Failed::NoSchema => missing_schema(link).await,
+                failed => failed.told(None),
+            })
+        }
+    };
+    hand_out(jobs, appended);
+}
+
+fn hand_out(jobs: Vec<AppendJob>, appended: Result<Vec<Appended>, StoreError>) {
+    let mut appended = appended.map(Vec::into_iter);
+    for job in jobs {
+        let answer = match &mut appended {
+            Ok(all) => Ok(all.take(job.parts.len()).collect()),
+            Err(error) => Err(error.clone()),
+        };
+        let _ = job.answer.send(answer);
+    }
+}
+
+/// A run stands at most once in a commit: its second part would not see its first.
+fn fits(batch: &[AppendJob], next: &AppendJob) -> bool {
+    let taken: BTreeSet<_> = batch.iter().flat_map(|j| &j.parts).map(|p| p.run_id).collect();
+    taken.len() + next.parts.len() <= PARTS
+        && next.parts.iter().all(|part| !taken.contains(&part.run_id))
+}
+
+async fn within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, Failed>>,
+) -> Result<T, Failed> {
+    match tokio::time::timeout(patience, work).await {
+        Ok(done) => done,
+        Err(_) => Err(Failed::Lost(format!("no answer within {patience:?}"))),
+    }
+}
+
+/// Says what is wrong; missing tables call for a look at the schema's version.
+async fn explain(link: &mut Link, failed: Failed, operation: &Operation) -> StoreError {
+    match failed {
+        Failed::NoSchema => missing_schema(link).await,
+        failed => failed.told(run_of(operation)),
+    }
+}
+
+async fn missing_schema(link: &mut Link) -> StoreError {
+    match link.ready().await {
+        Err(failed) => failed.told(None),
+        Ok(_) => StoreError::Corrupt("the schema has the right version and lacks a table".to_owned()),
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "only these carry one run's values")]
+const fn run_of(operation: &Operation) -> Option<mainstay_core::id::RunId> {
+    match operation {
+        Operation::CreateRun(new) => Some(new.run_id),
+        Operation::Deliver(delivery) => Some(delivery.run_id),
+        _ => None,
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "reads are listed, all else may write")]
+const fn is_read(operation: &Operation) -> bool {
+    matches!(
+        operation,
+        Operation::Facts(())
+            | Operation::Flows(())
+            | Operation::Sessions(())
+            | Operation::Run(_)
+            | Operation::Journal(_)
+            | Operation::Payloads(_)
+            | Operation::Inbox(_)
+            | Operation::Outbox(_)
+            | Operation::Reviews(_)
+            | Operation::ListRuns(_)
+            | Operation::Unexplained(())
+    )
+}

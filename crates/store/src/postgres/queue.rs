@@ -1,0 +1,109 @@
+//! A queue that several connections take from: whoever is free takes all that fits together.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tokio::sync::Notify;
+
+/// Jobs in the order they came, until it is closed.
+#[derive(Debug)]
+pub(super) struct Queue<T> {
+    state: Mutex<State<T>>,
+    moved: Notify,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    jobs: VecDeque<T>,
+    closed: bool,
+}
+
+impl<T> Queue<T> {
+    /// Makes an empty queue.
+    pub(super) fn new() -> Self {
+        let state = Mutex::new(State { jobs: VecDeque::new(), closed: false });
+        Self { state, moved: Notify::new() }
+    }
+
+    /// Adds a job, or hands it back if nobody will take it.
+    pub(super) fn push(&self, job: T) -> Result<(), T> {
+        let mut state = self.state();
+        if state.closed {
+            return Err(job);
+        }
+        state.jobs.push_back(job);
+        drop(state);
+        self.moved.notify_one();
+        Ok(())
+    }
+
+    /// Takes no more jobs; those that wait are still done.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.moved.notify_waiters();
+    }
+
+    /// Waits for the next jobs: the first, and those after it that `fit` what was taken so far.
+    /// Empty once the queue is closed and done.
+    pub(super) async fn next(&self, fits: impl Fn(&[T], &T) -> bool) -> Vec<T> {
+        loop {
+            // Made before the look at the queue, so that no push falls between the two.
+            let moved = self.moved.notified();
+            {
+                let mut state = self.state();
+                let batch = take(&mut state.jobs, &fits);
+                if !batch.is_empty() {
+                    self.pass_on(&state);
+                    return batch;
+                }
+                if state.closed {
+                    return Vec::new();
+                }
+            }
+            moved.await;
+        }
+    }
+
+    /// Wakes a colleague for what did not fit.
+    fn pass_on(&self, state: &State<T>) {
+        if !state.jobs.is_empty() {
+            self.moved.notify_one();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn take<T>(jobs: &mut VecDeque<T>, fits: impl Fn(&[T], &T) -> bool) -> Vec<T> {
+    let mut batch = Vec::new();
+    while let Some(job) = jobs.pop_front() {
+        if !batch.is_empty() && !fits(&batch, &job) {
+            jobs.push_front(job);
+            break;
+        }
+        batch.push(job);
+    }
+    batch
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_fits_is_taken_together_and_the_rest_stays() {
+        let queue = Queue::new();
+        for job in [1, 2, 3, 4, 5] {
+            queue.push(job).unwrap();
+        }
+        assert_eq!(queue.next(|batch, _| batch.len() < 3).await, [1, 2, 3]);
+        queue.close();
+        assert_eq!(queue.push(6), Err(6));
+        assert_eq!(queue.next(|_, _| true).await, [4, 5]);
+        assert_eq!(queue.next(|_, _| true).await, [0_i32; 0]);
+    }
+}

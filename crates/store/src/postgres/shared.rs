@@ -1,0 +1,87 @@
+//! What all connections of one store know.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use mainstay_core::{flow::FlowVersion, id::RunId};
+use sqlx::{PgConnection, Row};
+
+use super::{failure::Failed, week::Weeks};
+use crate::{clock::StoreClock, wire};
+
+/// Caches of what never changes, and the store's clock.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) clock: StoreClock,
+    pub(super) patience: Duration,
+    pub(super) weeks: Weeks,
+    lanes: Mutex<HashMap<FlowVersion, i32>>,
+    shaky: Mutex<HashSet<RunId>>,
+}
+
+impl Shared {
+    /// Makes empty caches.
+    pub(super) fn new(clock: StoreClock, patience: Duration) -> Self {
+        Self { clock, patience, ..Self::default() }
+    }
+
+    /// Returns the simulated time as statements take it; `None` for the server's clock.
+    pub(super) fn simulated(&self) -> Option<i64> {
+        self.clock.simulated_now().map(|now| now.micros())
+    }
+
+    /// Remembers that a run was claimed after a crash: only then does its progress change its row.
+    pub(super) fn note_crashes(&self, run_id: RunId, crashes: u32) {
+        let mut shaky = lock(&self.shaky);
+        if crashes > 0 { shaky.insert(run_id) } else { shaky.remove(&run_id) };
+    }
+
+    /// Returns whether a run was claimed after a crash and has made no progress since.
+    pub(super) fn is_shaky(&self, run_id: RunId) -> bool {
+        lock(&self.shaky).contains(&run_id)
+    }
+
+    /// Returns the number of a flow version's lane; lanes are never removed.
+    pub(super) async fn lane(&self, sql: &mut PgConnection, flow: &FlowVersion) -> Result<i32, Failed> {
+        if let Some(lane) = lock(&self.lanes).get(flow) {
+            return Ok(*lane);
+        }
+        let lane = find_or_add_lane(sql, flow).await?;
+        lock(&self.lanes).insert(flow.clone(), lane);
+        Ok(lane)
+    }
+}
+
+async fn find_or_add_lane(sql: &mut PgConnection, flow: &FlowVersion) -> Result<i32, Failed> {
+    let find = "SELECT lane FROM mainstay.lanes WHERE flow = $1 AND version = $2 AND definition = $3";
+    let add = "INSERT INTO mainstay.lanes (flow, version, definition) VALUES ($1, $2, $3)
+               ON CONFLICT DO NOTHING";
+    for statement in [find, add, find] {
+        let row = sqlx::query(statement)
+            .bind(&flow.name)
+            .bind(i64::from(flow.version))
+            .bind(flow.definition.as_bytes().as_slice())
+            .fetch_optional(&mut *sql)
+            .await?;
+        if let Some(row) = row {
+            return Ok(row.try_get(0)?);
+        }
+    }
+    Err(Failed::Victim("a lane came and went".to_owned()))
+}
+
+/// Reads a lane's flow version back from columns `flow`, `version`, `definition`.
+pub(super) fn flow_version(row: &sqlx::postgres::PgRow) -> Result<FlowVersion, Failed> {
+    Ok(FlowVersion {
+        name: row.try_get("flow")?,
+        version: wire::small(row.try_get("version")?)?,
+        definition: wire::digest(row.try_get("definition")?)?,
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

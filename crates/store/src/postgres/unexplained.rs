@@ -1,0 +1,75 @@
+//! The doctor's check: does every unfinished run that is not running have a row that says why?
+
+use mainstay_core::{
+    id::RunId,
+    wait::{Wait, WaitSet},
+};
+use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+
+use super::failure::Failed;
+use crate::wire;
+
+const SUSPECTS: &str = "
+SELECT run_id, wait FROM mainstay.runs r
+WHERE status = 'parked'
+   OR (status = 'queued' AND NOT EXISTS (SELECT FROM mainstay.ready q WHERE q.run_id = r.run_id))
+   OR (status = 'running' AND NOT EXISTS (
+          SELECT FROM mainstay.claims c JOIN mainstay.workers w ON w.session_id = c.owner
+          WHERE c.run_id = r.run_id AND c.owner = r.owner))
+ORDER BY run_id";
+
+/// Returns unfinished runs that nothing will ever move.
+pub(super) async fn unexplained(sql: &mut PgConnection) -> Result<Vec<RunId>, Failed> {
+    let mut unexplained = Vec::new();
+    for row in sqlx::query(SUSPECTS).fetch_all(&mut *sql).await? {
+        let run_id = RunId::from_uuid(row.try_get("run_id")?);
+        let wait: Option<&str> = row.try_get("wait")?;
+        let wait: Option<WaitSet> = wait.map(wire::read_json).transpose()?;
+        let waits = wait.map(|set| set.waits).unwrap_or_default();
+        if !any_explained(sql, run_id, &waits).await? {
+            unexplained.push(run_id);
+        }
+    }
+    Ok(unexplained)
+}
+
+/// One wait with its source is enough: those that have happened have none any more.
+async fn any_explained(
+    sql: &mut PgConnection,
+    run_id: RunId,
+    waits: &[Wait],
+) -> Result<bool, Failed> {
+    for wait in waits {
+        let Some(mut source) = source(run_id, wait) else { return Ok(true) };
+        if source.build().fetch_optional(&mut *sql).await?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns the statement that finds what will end the wait; `None` if that is a person, a signal
+/// or another program.
+fn source(run_id: RunId, wait: &Wait) -> Option<QueryBuilder<Postgres>> {
+    let mut sql = QueryBuilder::new("SELECT 1 FROM mainstay.");
+    match wait {
+        Wait::Review { review_id, .. } => {
+            sql.push("reviews WHERE open AND review_id = ").push_bind(review_id.uuid());
+        }
+        Wait::Timer { .. } | Wait::Retry { .. } => {
+            sql.push("timers WHERE run_id = ").push_bind(run_id.uuid()).push(" LIMIT 1");
+        }
+        Wait::Child { run_id: child } => {
+            sql.push("runs WHERE status IN ('queued', 'running', 'parked') AND run_id = ");
+            sql.push_bind(child.uuid());
+            sql.push(" UNION ALL SELECT 1 FROM mainstay.outbox WHERE run_id = ANY(");
+            sql.push_bind(vec![child.uuid(), run_id.uuid()]).push(") LIMIT 1");
+        }
+        Wait::Signal { .. }
+        | Wait::Budget { .. }
+        | Wait::WorkerVersion { .. }
+        | Wait::Divergence(_)
+        | Wait::Quarantine { .. } => return None,
+    }
+    Some(sql)
+}

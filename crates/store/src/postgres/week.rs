@@ -1,0 +1,79 @@
+//! Partitions by week of the run id: made ahead of time, never in the way of a commit.
+
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Mutex};
+
+use mainstay_core::id::RunId;
+use sqlx::PgConnection;
+
+use super::failure::Failed;
+use crate::wire;
+
+/// Weeks that get partitions, counted from the store's week. Ids of other weeks go to the default
+/// partition: an id is a client's word, and no client may make a thousand tables.
+const AROUND: RangeInclusive<i64> = -1..=4;
+const AHEAD: RangeInclusive<i64> = 0..=2;
+const WEEK_MICROS: i64 = 7 * 24 * 60 * 60 * 1_000_000;
+
+/// The weeks this process has seen to.
+#[derive(Debug, Default)]
+pub(super) struct Weeks(Mutex<BTreeSet<i64>>);
+
+impl Weeks {
+    /// Makes the partitions of this week and the next two.
+    pub(super) async fn make_ahead(
+        &self,
+        sql: &mut PgConnection,
+        simulated: Option<i64>,
+    ) -> Result<(), Failed> {
+        let this = this_week(sql, simulated).await?;
+        for week in AHEAD.map(|offset| this + offset) {
+            self.make(sql, week).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the partitions of a run's week, if it is near the store's own.
+    pub(super) async fn make_for(
+        &self,
+        sql: &mut PgConnection,
+        run_id: RunId,
+        simulated: Option<i64>,
+    ) -> Result<(), Failed> {
+        let week = wire::week(run_id);
+        if self.seen(week) {
+            return Ok(());
+        }
+        if AROUND.contains(&(week - this_week(sql, simulated).await?)) {
+            self.make(sql, week).await
+        } else {
+            self.note(week);
+            Ok(())
+        }
+    }
+
+    async fn make(&self, sql: &mut PgConnection, week: i64) -> Result<(), Failed> {
+        let made = sqlx::query("SELECT mainstay.ensure_week($1)").bind(week).execute(sql).await;
+        match made.map_err(Failed::from) {
+            // The default partition holds runs of that week, so it keeps the week.
+            Err(Failed::Refused(why)) => tracing::warn!(week, why, "week stays unpartitioned"),
+            other => drop(other?),
+        }
+        self.note(week);
+        Ok(())
+    }
+
+    fn seen(&self, week: i64) -> bool {
+        self.0.lock().is_ok_and(|weeks| weeks.contains(&week))
+    }
+
+    fn note(&self, week: i64) {
+        if let Ok(mut weeks) = self.0.lock() {
+            weeks.insert(week);
+        }
+    }
+}
+
+async fn this_week(sql: &mut PgConnection, simulated: Option<i64>) -> Result<i64, Failed> {
+    let now = sqlx::query_scalar("SELECT mainstay.clock($1)").bind(simulated);
+    Ok(now.fetch_one(sql).await.map(|now: i64| now.div_euclid(WEEK_MICROS))?)
+}
