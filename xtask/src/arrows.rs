@@ -14,7 +14,7 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 use graph::Graph;
-use rules::ROOMS;
+use rules::{OFF, ROOMS};
 
 /// Checks the workspace.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -27,7 +27,7 @@ pub(crate) fn run() -> Result<ExitCode> {
     for fault in &faults {
         println!("{fault}");
     }
-    println!("{} passed, {} failed", ROOMS.len(), faults.len());
+    println!("{} faults in {} crates", faults.len(), ROOMS.len());
     Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -48,6 +48,8 @@ fn faults(metadata: &str) -> Result<Vec<String>> {
             None => faults.push(format!("{name}: no room in xtask/src/arrows/rules.rs")),
         }
     }
+    let on = OFF.iter().filter(|off| graph.has_feature(off.package, off.feature));
+    faults.extend(on.map(|off| format!("{}/{} is on: {}", off.package, off.feature, off.why)));
     Ok(faults)
 }
 

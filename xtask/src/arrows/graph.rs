@@ -13,6 +13,7 @@ use serde::Deserialize;
 pub(super) struct Graph {
     members: BTreeSet<String>,
     arrows: BTreeMap<String, BTreeSet<String>>,
+    features: BTreeSet<(String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -37,6 +38,8 @@ struct Resolve {
 struct Node {
     id: String,
     deps: Vec<Dependency>,
+    #[serde(default)]
+    features: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -62,15 +65,17 @@ impl Graph {
         let members: BTreeSet<String> =
             metadata.workspace_members.iter().map(|id| name(id)).collect::<Result<_>>()?;
         let mut arrows: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut features = BTreeSet::new();
         for node in &metadata.resolve.context("the document has no resolved graph")?.nodes {
             let from = name(&node.id)?;
             let ours = members.contains(&from);
+            features.extend(node.features.iter().map(|feature| (from.clone(), feature.clone())));
             let targets = arrows.entry(from).or_default();
             for dependency in node.deps.iter().filter(|dependency| dependency.counts(ours)) {
                 targets.insert(name(&dependency.pkg)?);
             }
         }
-        Ok(Self { members, arrows })
+        Ok(Self { members, arrows, features })
     }
 
     /// Returns the workspace's own packages.
@@ -81,6 +86,11 @@ impl Graph {
     /// Returns whether a package is the workspace's own.
     pub(super) fn is_member(&self, name: &str) -> bool {
         self.members.contains(name)
+    }
+
+    /// Returns whether anybody switches a package's feature on: then it is on for everybody.
+    pub(super) fn has_feature(&self, package: &str, feature: &str) -> bool {
+        self.features.contains(&(package.to_owned(), feature.to_owned()))
     }
 
     /// Returns every package that `from` reaches, each with a shortest way there.

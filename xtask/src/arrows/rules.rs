@@ -157,3 +157,27 @@ pub(super) const ROOMS: &[Room] = &[
         why: "the checks must build when what they check does not",
     },
 ];
+
+/// A feature that must stay off, whoever would like it.
+pub(super) struct Off {
+    /// The package.
+    pub(super) package: &'static str,
+    /// Its feature.
+    pub(super) feature: &'static str,
+    /// What it would break.
+    pub(super) why: &'static str,
+}
+
+/// Cargo unites features: one crate that switches one of these on changes all others.
+pub(super) const OFF: &[Off] = &[
+    Off {
+        package: "serde_json",
+        feature: "preserve_order",
+        why: "digests and keys are made from JSON, whose order must not depend on who is linked",
+    },
+    Off {
+        package: "serde_json",
+        feature: "arbitrary_precision",
+        why: "numbers would be written differently, and digests with them",
+    },
+];

@@ -78,6 +78,17 @@ fn what_only_tests_need_is_no_arrow() {
 }
 
 #[test]
+fn a_feature_that_changes_digests_is_caught() {
+    let document = json!({
+        "packages": [{"id": "serde_json", "name": "serde_json"}],
+        "workspace_members": [],
+        "resolve": {"nodes": [{"id": "serde_json", "deps": [], "features": ["preserve_order"]}]},
+    });
+    let found = faults(&document.to_string()).unwrap();
+    assert!(found.concat().starts_with("serde_json/preserve_order is on"), "{found:?}");
+}
+
+#[test]
 fn a_new_crate_without_a_room_is_caught() {
     check(&["mainstay-novel"], &[], &["mainstay-novel: no room in xtask/src/arrows/rules.rs"]);
 }
