@@ -1,7 +1,7 @@
 //! How values are written into columns, the same for both databases.
 
 use mainstay_core::{
-    digest::{Digest, canonical, parse},
+    digest::{Digest, canonical},
     id::{RunId, SessionId},
     journal::{Entry, Epoch, JournalRow, Position, claim_link},
     run::RunStatus,
@@ -60,16 +60,16 @@ pub(crate) fn timer_key(key: &str, due: Timestamp) -> String {
     format!("timer:{key}:{}", due.micros())
 }
 
-/// Writes a value as canonical JSON text.
+/// Writes a value as JSON text. Not the canonical form: nothing hashes a column, and canonical
+/// JSON knows no integers beyond 2^53 (an inode may be one).
 pub(crate) fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, StoreError> {
-    let bytes = canonical(value)
-        .map_err(|e| StoreError::Poison { run_id: None, message: e.to_string() })?;
-    String::from_utf8(bytes).map_err(|e| StoreError::Corrupt(e.to_string()))
+    serde_json::to_string(value)
+        .map_err(|e| StoreError::Poison { run_id: None, message: e.to_string() })
 }
 
 /// Reads a value back from JSON text.
 pub(crate) fn read_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
-    parse(text.as_bytes()).map_err(|e| StoreError::Corrupt(e.to_string()))
+    serde_json::from_str(text).map_err(|e| StoreError::Corrupt(e.to_string()))
 }
 
 /// Returns a count as the signed number that columns hold.

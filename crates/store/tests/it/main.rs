@@ -1,0 +1,6 @@
+//! The stores at their outer border: conformance, faults, files.
+
+mod folder;
+mod model;
+mod postgres;
+mod sqlite;
