@@ -250,8 +250,8 @@ mod tests {
 
     /// Plays a total outage and returns attempts per first attempt.
     fn amplification(calls: u32, mut may_retry: impl FnMut() -> bool) -> f64 {
-        let retries: u32 =
-            (0..calls).map(|_| (1..MOST_ATTEMPTS).take_while(|_| may_retry()).count() as u32).sum();
+        let tries = (0..calls).flat_map(|_| 1..MOST_ATTEMPTS);
+        let retries = tries.fold(0, |made, _| made + u32::from(may_retry()));
         f64::from(calls + retries) / f64::from(calls)
     }
 

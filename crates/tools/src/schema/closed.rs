@@ -11,14 +11,31 @@ use serde_json::{Map, Value};
 /// How far references are followed; more is a circle.
 const HOPS: usize = 16;
 
-/// Keywords that describe the values below, by the shape of what they hold.
-const VALUE_MAPS: [&str; 2] = ["properties", "patternProperties"];
-const VALUES: [&str; 5] =
-    ["items", "additionalProperties", "unevaluatedProperties", "unevaluatedItems", "contains"];
+/// Keywords that hold schemas, and whether those describe a value alone or one that other schemas
+/// describe too. A definition counts as the latter: what refers to it is closed, where it stands.
+const KEYWORDS: [(&str, Place, Holds); 17] = [
+    ("properties", Place::Value, Holds::Named),
+    ("patternProperties", Place::Value, Holds::Named),
+    ("additionalProperties", Place::Value, Holds::Schemas),
+    ("unevaluatedProperties", Place::Value, Holds::Schemas),
+    ("items", Place::Value, Holds::Schemas),
+    ("prefixItems", Place::Value, Holds::Schemas),
+    ("unevaluatedItems", Place::Value, Holds::Schemas),
+    ("contains", Place::Part, Holds::Schemas),
+    ("allOf", Place::Part, Holds::Schemas),
+    ("anyOf", Place::Part, Holds::Schemas),
+    ("oneOf", Place::Part, Holds::Schemas),
+    ("if", Place::Part, Holds::Schemas),
+    ("then", Place::Part, Holds::Schemas),
+    ("else", Place::Part, Holds::Schemas),
+    ("dependentSchemas", Place::Part, Holds::Named),
+    ("$defs", Place::Part, Holds::Named),
+    ("definitions", Place::Part, Holds::Named),
+];
+
 /// Keywords that describe the same value again.
 const PARTS: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 const PART: [&str; 3] = ["if", "then", "else"];
-const DEFINITIONS: [&str; 2] = ["$defs", "definitions"];
 
 /// Returns the schema with every object closed that lists its properties and does not say
 /// otherwise (`additionalProperties` or `unevaluatedProperties`).
@@ -34,6 +51,13 @@ enum Place {
     Part,
 }
 
+/// What a keyword holds: one schema or a list of them, or schemas by name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Holds {
+    Schemas,
+    Named,
+}
+
 fn close(root: &Value, schema: &Value, place: Place) -> Value {
     let Value::Object(fields) = schema else { return schema.clone() };
     let below = |(key, inner): (&String, &Value)| (key.clone(), close_keyword(root, key, inner));
@@ -46,27 +70,19 @@ fn close(root: &Value, schema: &Value, place: Place) -> Value {
 }
 
 fn close_keyword(root: &Value, keyword: &str, inner: &Value) -> Value {
+    let Some((_, place, holds)) = KEYWORDS.iter().find(|(name, ..)| *name == keyword) else {
+        return inner.clone();
+    };
+    let close = |schema| close(root, schema, *place);
     match inner {
-        Value::Object(map) if VALUE_MAPS.contains(&keyword) => {
-            each(map, |v| close(root, v, Place::Value))
+        Value::Object(schemas) if *holds == Holds::Named => {
+            schemas.iter().map(|(name, schema)| (name.clone(), close(schema))).collect()
         }
-        Value::Object(map) if DEFINITIONS.contains(&keyword) => {
-            each(map, |v| close(root, v, Place::Part))
+        Value::Array(schemas) => schemas.iter().map(close).collect(),
+        Value::Object(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            close(inner)
         }
-        Value::Array(list) if PARTS.contains(&keyword) => {
-            list.iter().map(|v| close(root, v, Place::Part)).collect()
-        }
-        Value::Array(list) if keyword == "prefixItems" => {
-            list.iter().map(|v| close(root, v, Place::Value)).collect()
-        }
-        Value::Object(_) if VALUES.contains(&keyword) => close(root, inner, Place::Value),
-        Value::Object(_) if PART.contains(&keyword) => close(root, inner, Place::Part),
-        _ => inner.clone(),
     }
-}
-
-fn each(map: &Map<String, Value>, close: impl Fn(&Value) -> Value) -> Value {
-    map.iter().map(|(key, value)| (key.clone(), close(value))).collect()
 }
 
 /// Returns whether a schema, or one it is composed of, lists properties.
