@@ -59,16 +59,16 @@ impl StreamSink for Pieces {
 
 impl Pieces {
     fn texts(&self) -> Vec<String> {
-        self.pick(|event| match event {
-            StreamEvent::TextDelta { text } => Some(text.clone()),
-            _ => None,
+        self.pick(|event| {
+            let StreamEvent::TextDelta { text } = event else { return None };
+            Some(text.clone())
         })
     }
 
     fn arguments(&self) -> Vec<String> {
-        self.pick(|event| match event {
-            StreamEvent::ToolCallDelta { arguments, .. } => Some(arguments.clone()),
-            _ => None,
+        self.pick(|event| {
+            let StreamEvent::ToolCallDelta { arguments, .. } = event else { return None };
+            Some(arguments.clone())
         })
     }
 

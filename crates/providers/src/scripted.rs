@@ -14,7 +14,8 @@ mod template;
 
 use async_trait::async_trait;
 use mainstay_core::model::{
-    CallContext, ModelFailure, ModelId, ModelReply, ModelRequest, Price, Provider, StreamSink,
+    CallContext, Message, ModelFailure, ModelId, ModelReply, ModelRequest, Price, Provider,
+    StreamSink,
 };
 
 pub use error::ScriptError;
@@ -107,7 +108,7 @@ async fn wait(answer: &answer::Answer<'_>, context: &CallContext) -> Result<(), 
 fn no_rule(script: &Script, request: &ModelRequest) -> ModelFailure {
     let wanted = request.output.as_ref().map_or("text", |output| output.name.as_str());
     let asked: String =
-        request.messages.last().map(|m| m.text()).unwrap_or_default().chars().take(80).collect();
+        request.messages.last().map(Message::text).unwrap_or_default().chars().take(80).collect();
     let message = format!(
         "no rule of {} fits a request for `{wanted}` that ends with: {asked}",
         script.file()

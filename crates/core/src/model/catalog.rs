@@ -86,3 +86,85 @@ impl fmt::Debug for ModelCatalog {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+
+    use super::*;
+    use crate::model::{CallContext, ModelReply, ModelRequest, StreamSink};
+
+    struct Desk(Option<Price>);
+
+    #[async_trait]
+    impl Provider for Desk {
+        fn name(&self) -> &str {
+            "desk"
+        }
+
+        fn count_input(&self, _: &ModelId, _: &ModelRequest) -> u64 {
+            0
+        }
+
+        fn price(&self, _: &ModelId) -> Option<Price> {
+            self.0
+        }
+
+        async fn call(
+            &self,
+            _: &ModelId,
+            _: &ModelRequest,
+            _: &CallContext,
+            _: &dyn StreamSink,
+        ) -> Result<ModelReply, ModelFailure> {
+            Err(ModelFailure::Truncated)
+        }
+    }
+
+    const LISTED: Price =
+        Price { input_per_million: 1, cached_input_per_million: None, output_per_million: 2 };
+
+    struct OnlyListed;
+
+    impl PriceTable for OnlyListed {
+        fn price(&self, model: &ModelId) -> Option<Price> {
+            (model.name() == "listed").then_some(LISTED)
+        }
+
+        fn version(&self) -> &str {
+            "1"
+        }
+    }
+
+    fn id(text: &str) -> ModelId {
+        text.parse().unwrap()
+    }
+
+    fn catalog(own: Option<Price>) -> ModelCatalog {
+        ModelCatalog::new(Arc::new(OnlyListed)).with_provider(Arc::new(Desk(own)))
+    }
+
+    #[test]
+    fn a_tier_is_the_model_it_was_mapped_to() {
+        let catalog = catalog(None).with_tier(Tier::Fast, id("desk:a")).with_default(&id("desk:b"));
+        let resolved = |name: ModelName| catalog.resolve(&name).unwrap().0.to_string();
+        assert_eq!(resolved(Tier::Fast.into()), "desk:a");
+        assert_eq!(resolved(Tier::Frontier.into()), "desk:b");
+        assert_eq!(resolved(id("desk:c").into()), "desk:c");
+    }
+
+    #[test]
+    fn what_nobody_serves_is_unknown() {
+        for name in [ModelName::Tier(Tier::Fast), id("other:a").into()] {
+            let failure = catalog(None).resolve(&name).err().unwrap();
+            assert_eq!(failure, ModelFailure::Unknown { model: name });
+        }
+    }
+
+    #[test]
+    fn a_price_is_declared_or_listed_or_unknown() {
+        assert_eq!(catalog(Some(Price::FREE)).price(&id("desk:listed")), Some(Price::FREE));
+        assert_eq!(catalog(None).price(&id("desk:listed")), Some(LISTED));
+        assert_eq!(catalog(None).price(&id("desk:other")), None);
+    }
+}

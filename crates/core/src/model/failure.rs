@@ -18,6 +18,9 @@ pub enum ModelFailure {
         /// How long the vendor asks us to wait.
         #[serde(default, with = "millis", skip_serializing_if = "Option::is_none")]
         retry_after: Option<Duration>,
+        /// Whether the vendor may have begun to work on an answer, and may charge for it.
+        #[serde(default)]
+        started: bool,
     },
     /// The vendor answers 429.
     RateLimited {
@@ -129,10 +132,8 @@ impl ModelFailure {
     #[must_use]
     pub const fn may_have_cost(&self) -> bool {
         match self {
-            Self::Unavailable { .. }
-            | Self::Malformed { .. }
-            | Self::Truncated
-            | Self::TimedOut { .. } => true,
+            Self::Unavailable { started, .. } => *started,
+            Self::Malformed { .. } | Self::Truncated | Self::TimedOut { .. } => true,
             Self::RateLimited { .. }
             | Self::Refused { .. }
             | Self::Schema { .. }

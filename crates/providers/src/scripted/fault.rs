@@ -34,7 +34,9 @@ pub(super) fn failure(fault: &FaultFile, patience: Duration) -> Option<ModelFail
     let retry_after = fault.retry_after_ms.map(Duration::from_millis);
     Some(match fault.error {
         FaultKind::RateLimited => ModelFailure::RateLimited { message, retry_after },
-        FaultKind::Unavailable => ModelFailure::Unavailable { message, retry_after },
+        FaultKind::Unavailable => {
+            ModelFailure::Unavailable { message, retry_after, started: false }
+        }
         FaultKind::Refused => {
             ModelFailure::Refused { status: fault.status.unwrap_or(400), message }
         }

@@ -11,11 +11,11 @@ use serde_saphyr::Spanned;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScriptFile {
-    pub(super) model: String,
+    pub(super) model: Spanned<String>,
     pub(super) price: Option<Price>,
     #[serde(default)]
     pub(super) latency_ms: u64,
-    pub(super) rules: Vec<Spanned<RuleFile>>,
+    pub(super) rules: Spanned<Vec<RuleFile>>,
 }
 
 /// One rule: when it fits, and what it answers.

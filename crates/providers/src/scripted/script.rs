@@ -85,22 +85,25 @@ impl Reader<'_> {
     fn script(&self, text: &str) -> Result<Script, ScriptError> {
         let file: ScriptFile =
             serde_saphyr::from_str(text).map_err(|error| self.unreadable(&error))?;
-        let whole = Location::UNKNOWN;
-        if format!("{}:{}", Scripted::NAME, file.model).parse::<ModelId>().is_err() {
-            return Err(self.wrong(whole, "`model` is no name", "write a word, such as `desk`"));
+        if format!("{}:{}", Scripted::NAME, file.model.value).parse::<ModelId>().is_err() {
+            return Err(self.wrong(
+                file.model.referenced,
+                "`model` is no name",
+                "write a word, such as `desk`",
+            ));
         }
-        if file.rules.is_empty() {
+        if file.rules.value.is_empty() {
             let hint = "a last rule without `when` answers whatever no other rule does";
-            return Err(self.wrong(whole, "there are no rules", hint));
+            return Err(self.wrong(file.rules.referenced, "there are no rules", hint));
         }
         let latency = Duration::from_millis(file.latency_ms);
-        let rules = file.rules.into_iter().map(|rule| {
-            let name = rule.value.name.clone();
-            self.rule(rule.value, latency).map_err(|error| named(error, name))
+        let rules = file.rules.value.into_iter().map(|rule| {
+            let name = rule.name.clone();
+            self.rule(rule, latency).map_err(|error| named(error, name))
         });
         Ok(Script {
             file: self.file.to_owned(),
-            model: file.model,
+            model: file.model.value,
             price: file.price,
             rules: rules.collect::<Result<_, _>>()?,
         })

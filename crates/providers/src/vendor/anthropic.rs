@@ -314,5 +314,5 @@ fn broken(error: &Value) -> ModelFailure {
         "overloaded_error" => 529,
         _ => 500,
     };
-    refusal::of_status(status, message, None)
+    refusal::midway(status, message)
 }

@@ -135,10 +135,8 @@ impl<'s> Assembly<'s> {
         });
         let tool_calls = read.collect::<Result<Vec<_>, _>>()?;
         // Some servers end a forced tool call with `stop`.
-        let finish = match finish {
-            FinishReason::Stop if !tool_calls.is_empty() => FinishReason::ToolCalls,
-            other => other,
-        };
+        let called = finish == FinishReason::Stop && !tool_calls.is_empty();
+        let finish = if called { FinishReason::ToolCalls } else { finish };
         self.sink.event(StreamEvent::Finished { finish });
         Ok(ModelReply {
             model: self.model.unwrap_or_else(|| model.name().to_owned()),

@@ -265,5 +265,5 @@ fn finish(reason: &str) -> Result<FinishReason, ModelFailure> {
 fn broken(error: &Value) -> ModelFailure {
     let message = refusal::message(error).unwrap_or_else(|| error.to_string());
     let status = error.get("code").and_then(Value::as_u64).and_then(|c| u16::try_from(c).ok());
-    refusal::of_status(status.unwrap_or(500), message, None)
+    refusal::midway(status.filter(|s| (400..600).contains(s)).unwrap_or(500), message)
 }

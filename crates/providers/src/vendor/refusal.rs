@@ -20,7 +20,9 @@ pub(super) fn unreachable(error: &reqwest::Error) -> ModelFailure {
     while let Some(source) = reason.source() {
         reason = source;
     }
-    ModelFailure::Unavailable { message: reason.to_string(), retry_after: None }
+    // Once connected, the request may have been read before the connection broke.
+    let started = !error.is_connect();
+    ModelFailure::Unavailable { message: reason.to_string(), retry_after: None, started }
 }
 
 /// Returns the failure that an answer other than 2xx means.
@@ -54,8 +56,21 @@ pub(super) fn of_status(
 ) -> ModelFailure {
     match status {
         429 => ModelFailure::RateLimited { message, retry_after },
-        408 | 409 | 500.. => ModelFailure::Unavailable { message, retry_after },
+        // These come from something in between, which does not know what the vendor did.
+        408 | 502 | 504 => ModelFailure::Unavailable { message, retry_after, started: true },
+        409 | 500.. => ModelFailure::Unavailable { message, retry_after, started: false },
         _ => ModelFailure::Refused { status, message },
+    }
+}
+
+/// Returns the failure that an error in the middle of a stream means, which began with 200: the
+/// vendor had begun to work.
+pub(super) fn midway(status: u16, message: String) -> ModelFailure {
+    match of_status(status, message, None) {
+        ModelFailure::Unavailable { message, retry_after, .. } => {
+            ModelFailure::Unavailable { message, retry_after, started: true }
+        }
+        failure => failure,
     }
 }
 

@@ -74,4 +74,13 @@ async fn nobody_at_the_address_is_unavailable() {
     let failure = ask("http://127.0.0.1:1").await;
     assert!(matches!(failure, ModelFailure::Unavailable { .. }), "{failure:?}");
     assert!(failure.to_string().contains("refused"), "{failure}");
+    assert!(!failure.may_have_cost(), "nobody was asked");
+}
+
+#[tokio::test]
+async fn a_status_from_something_in_between_may_have_cost() {
+    for (status, cost) in [(500, false), (503, false), (529, false), (502, true), (504, true)] {
+        let failure = failure(Answer::status(status, "")).await;
+        assert_eq!(failure.may_have_cost(), cost, "{status}");
+    }
 }

@@ -1,6 +1,10 @@
 //! The scripted model: the suite, its rules, its faults, and what it says about a wrong file.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+    time::Duration,
+};
 
 use expect_test::{Expect, expect};
 use mainstay_core::model::{
@@ -17,7 +21,7 @@ use crate::{
 
 provider_conformance!(scripted, crate::scripted::set);
 
-pub(crate) async fn set(scene: Scene) -> Set {
+pub(crate) fn set(scene: Scene) -> Ready<Set> {
     let reply = match scene {
         Scene::Json => "json: { topic: return, order: 4711 }".to_owned(),
         Scene::ToolCall => "tool_calls: [{ name: find_order, arguments: { order: 4711 } }, { name: find_customer }]".to_owned(),
@@ -35,11 +39,11 @@ pub(crate) async fn set(scene: Scene) -> Set {
     };
     let yaml = format!("model: desk\nrules:\n  - reply:\n      {reply}\n    {extra}\n");
     let script = Script::parse("desk.yaml", &yaml).unwrap();
-    Set {
+    ready(Set {
         provider: Arc::new(Scripted::new().with_script(script)),
         model: "scripted:desk".parse().unwrap(),
         asked: Box::new(|| None),
-    }
+    })
 }
 
 const DESK: &str = r"
@@ -188,36 +192,36 @@ fn check(yaml: &str, expected: Expect) {
 }
 
 #[test]
-fn what_is_wrong_in_a_file_is_said_with_its_place() {
+fn what_is_wrong_in_a_file_is_told_with_its_place() {
     check(
         "model: desk\nrules: [",
         expect![[r#"
-        desk.yaml:2:8: unclosed bracket '[' at line 2, column 8
-        hint: docs/scripted-model.md shows every field of a script"#]],
+            desk.yaml:2:8: unclosed bracket '['
+            hint: docs/scripted-model.md shows every field of a script"#]],
     );
     check(
         "model: desk\nrules:\n  - reply: { txt: hi }\n",
         expect![[r#"
-        desk.yaml:3:14: unknown field `txt`, expected one of text, json, tool_calls, finish at line 3, column 14
-        hint: docs/scripted-model.md shows every field of a script"#]],
+            desk.yaml:3:14: unknown field `txt`, expected one of text, json, tool_calls, finish
+            hint: docs/scripted-model.md shows every field of a script"#]],
     );
     check(
         "model: desk\nrules:\n  - name: x\n",
         expect![[r#"
-        desk.yaml:3:5: missing field `reply` at line 3, column 5
-        hint: docs/scripted-model.md shows every field of a script"#]],
+            desk.yaml:3:5: missing field `reply`
+            hint: docs/scripted-model.md shows every field of a script"#]],
     );
     check(
         "model: desk\nrules: []\n",
         expect![[r#"
-        desk.yaml: there are no rules
-        hint: a last rule without `when` answers whatever no other rule does"#]],
+            desk.yaml:2:8: there are no rules
+            hint: a last rule without `when` answers whatever no other rule does"#]],
     );
     check(
         "model: two words\nrules:\n  - reply: { text: hi }\n",
         expect![[r#"
-        desk.yaml: `model` is no name
-        hint: write a word, such as `desk`"#]],
+            desk.yaml:1:8: `model` is no name
+            hint: write a word, such as `desk`"#]],
     );
     check(
         "model: desk\nrules:\n  - name: greet\n    reply: { text: 'hi {{who}}' }\n",
@@ -243,10 +247,14 @@ fn what_is_wrong_in_a_file_is_said_with_its_place() {
         desk.yaml:3:12: the reply says nothing
         hint: give it `text`, `json` or `tool_calls`"#]],
     );
+}
+
+#[test]
+fn a_pattern_that_cannot_be_used_is_told_with_its_place() {
     check(
         "model: desk\nrules:\n  - when: { matches: '(a' }\n    reply: { text: hi }\n",
         expect![[r#"
-            desk.yaml:3:22: error: unclosed group
+            desk.yaml:3:22: the pattern `(a` cannot be read: unclosed group
             hint: patterns are those of the Rust `regex` crate; quote them with '…' in YAML"#]],
     );
     check(
@@ -255,10 +263,14 @@ fn what_is_wrong_in_a_file_is_said_with_its_place() {
         desk.yaml:3:19: the capture `a` needs exactly one group
         hint: put the part to quote into (…), and other groups into (?:…)"#]],
     );
+}
+
+#[test]
+fn a_fault_that_does_not_exist_is_told_with_those_that_do() {
     check(
         "model: desk\nrules:\n  - reply: { text: hi }\n    faults: [{ error: fire }]\n",
         expect![[r#"
-            desk.yaml:4:23: unknown variant `fire`, expected one of rate_limited, unavailable, refused, malformed, truncated, timed_out, missing_usage at line 4, column 23
+            desk.yaml:4:23: unknown variant `fire`, expected one of rate_limited, unavailable, refused, malformed, truncated, timed_out, missing_usage
             hint: docs/scripted-model.md shows every field of a script"#]],
     );
 }

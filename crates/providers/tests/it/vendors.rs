@@ -198,7 +198,7 @@ async fn errors_inside_a_stream_are_told_apart() {
     let overloaded = "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}\n\n";
     let (set, _server) = over("anthropic", Vendor::anthropic, Answer::stream(overloaded)).await;
     let failure = play(&set, Scene::Text).await.outcome.unwrap_err();
-    assert!(matches!(failure, ModelFailure::Unavailable { .. }), "{failure:?}");
+    assert!(matches!(failure, ModelFailure::Unavailable { started: true, .. }), "{failure:?}");
     let server_error = "data: {\"error\":{\"message\":\"boom\",\"type\":\"server_error\"}}\n\n";
     let (set, _server) = over("openai", Vendor::openai, Answer::stream(server_error)).await;
     let failure = play(&set, Scene::Text).await.outcome.unwrap_err();
