@@ -38,4 +38,6 @@ pub fn check(flow: &FlowDefinition) -> Vec<Finding> {
 }
 
 #[cfg(test)]
+pub(in crate::flow) mod sample;
+#[cfg(test)]
 mod tests;

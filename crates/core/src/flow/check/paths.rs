@@ -111,7 +111,7 @@ fn holds(flow: &FlowDefinition, on: &Condition, arrived: &Places, routes: Routes
         Condition::Step(name) => {
             let unknown = routes == Routes::MayBePicked;
             flow.index(name).map_or(unknown, |place| arrived.contains(&place))
-        },
+        }
         Condition::Route { route, .. } => {
             let routers = routers(flow, route);
             routes == Routes::MayBePicked
