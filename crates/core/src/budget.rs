@@ -14,13 +14,18 @@
 //! draw without a commit of their own. After a crash nobody knows what of it was used, so all of it
 //! is [charged as unknown](Ledger::charge_unknown), and only then may anything be called again.
 
+mod allotment;
 pub mod amount;
 pub mod dimension;
+pub mod exhausted;
 pub mod ledger;
+pub mod settlement;
 pub mod text;
 
 pub use dimension::{Dimension, Limits, Measure, Spend};
-pub use ledger::{Exhausted, Ledger, Refusal, Reservation, Settlement};
+pub use exhausted::{Exhausted, Refusal};
+pub use ledger::Ledger;
+pub use settlement::{Reservation, Settlement};
 pub use text::BudgetTextError;
 
 #[cfg(test)]

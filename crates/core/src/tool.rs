@@ -4,11 +4,13 @@
 //! and cannot be undone.
 
 pub mod effect_class;
+pub mod failure;
 pub mod gate;
 pub mod grants;
 pub mod outcome;
 pub mod port;
 pub mod rate;
+pub mod told;
 
 use std::time::Duration;
 
@@ -24,12 +26,12 @@ use crate::{
 };
 
 pub use effect_class::{EffectClass, KeyValidity, Recovery, Reversibility, Sent};
+pub use failure::{TookEffect, ToolFailure};
 pub use grants::Grants;
-pub use outcome::{
-    Denial, DenialReason, InDoubt, TookEffect, ToolFailure, ToolOutcome, told_to_model,
-};
+pub use outcome::{Denial, DenialReason, InDoubt, ToolOutcome};
 pub use port::{Reconciled, Tool, ToolCall, ToolCatalog};
 pub use rate::{RateGate, RateLimit};
+pub use told::told_to_model;
 
 /// How long a call may take where the tool does not say.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);

@@ -130,6 +130,12 @@ macro_rules! dimensions {
                 }
             }
 
+            /// Returns the part of it in the dimensions that `keep` wants.
+            #[must_use]
+            pub fn only(&self, keep: impl Fn(Dimension) -> bool) -> Self {
+                Self { $($counted: if keep(Dimension::$Counted) { self.$counted } else { 0 },)* }
+            }
+
             /// Combines two spends, counted dimension by counted dimension.
             #[must_use]
             pub fn zip(&self, other: &Self, combine: impl Fn(u64, u64) -> u64) -> Self {

@@ -7,118 +7,17 @@
 //! than the worst case it was asked for. That is counted in full, nothing becomes negative, and
 //! whatever follows is refused.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{code::Code, time::Timestamp};
+use crate::time::Timestamp;
 
 use super::{
-    amount::{bare, show, span},
     dimension::{Dimension, Limits, Measure, Spend},
+    exhausted::{Exhausted, Refusal},
+    settlement::{Reservation, Settlement},
 };
-
-/// The refusal of something that could pass a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Exhausted {
-    /// The dimension whose limit is reached.
-    pub dimension: Dimension,
-    /// The limit; for a deadline, microseconds since the epoch.
-    pub limit: u64,
-    /// What is spent or set aside; for a deadline, the time it is.
-    pub spent: u64,
-    /// What was asked for on top.
-    pub asked: u64,
-}
-
-impl Exhausted {
-    /// Returns the code of the error a person sees.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        match self.dimension.measure() {
-            Measure::Time => Code::DeadlinePassed,
-            Measure::Counted | Measure::Total | Measure::Level => Code::BudgetReached,
-        }
-    }
-}
-
-impl fmt::Display for Exhausted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { dimension, limit, spent, asked } = *self;
-        if dimension.measure() == Measure::Time {
-            return write!(f, "deadline passed {} ago", span(spent.saturating_sub(limit) / 1_000));
-        }
-        write!(f, "budget reached: {} of {}", bare(dimension, spent), show(dimension, limit))?;
-        if spent < limit {
-            write!(f, ", and the next effect could use {}", bare(dimension, asked))?;
-        }
-        Ok(())
-    }
-}
-
-impl std::error::Error for Exhausted {}
-
-/// Why a reservation was not made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// It fits the limits, not the standing advance: commit [`Ledger::advance`] first.
-    AdvanceFirst,
-    /// It does not fit the limits.
-    Exhausted(Exhausted),
-}
-
-/// The worst case of a call in flight, drawn from the standing advance.
-///
-/// It can be settled once, because settling consumes it. One that is dropped stays drawn until the
-/// advance itself is charged: the safe side.
-#[derive(Debug, PartialEq, Eq)]
-#[must_use = "a reservation that is not settled stays drawn"]
-pub struct Reservation {
-    worst: Spend,
-}
-
-impl Reservation {
-    /// Returns what the call may use at most.
-    #[must_use]
-    pub const fn worst(&self) -> Spend {
-        self.worst
-    }
-}
-
-/// What an effect turned out to have used, as its outcome in the journal carries it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Settlement {
-    /// What is known to be used.
-    #[serde(skip_serializing_if = "Spend::is_zero")]
-    pub spent: Spend,
-    /// What may have been used and counts as if it was.
-    #[serde(skip_serializing_if = "Spend::is_zero")]
-    pub unknown: Spend,
-}
-
-impl Settlement {
-    /// Nothing was used.
-    pub const NOTHING: Self = Self { spent: Spend::ZERO, unknown: Spend::ZERO };
-
-    /// Makes the settlement of a call whose usage is known.
-    #[must_use]
-    pub const fn known(spent: Spend) -> Self {
-        Self { spent, unknown: Spend::ZERO }
-    }
-
-    /// Makes the settlement of a call whose usage cannot be known: its worst case counts.
-    #[must_use]
-    pub const fn unknown(worst: Spend) -> Self {
-        Self { spent: Spend::ZERO, unknown: worst }
-    }
-
-    /// Returns both parts together.
-    #[must_use]
-    pub fn total(&self) -> Spend {
-        self.spent.plus(&self.unknown)
-    }
-}
 
 /// The account of one run. Only its lease holder draws on it, so there is no contention.
 ///
@@ -142,6 +41,12 @@ impl Ledger {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
+    }
+
+    /// Returns the part of `spend` that some limit speaks of: the rest needs no advance.
+    #[must_use]
+    pub fn limited(&self, spend: &Spend) -> Spend {
+        spend.only(|dimension| self.limits.speak_of(dimension))
     }
 
     /// Draws the worst case of a call from the standing advance, before the call.
@@ -369,41 +274,6 @@ impl Ledger {
     fn as_allowed(&self, needed: &Spend, wished: &Spend) -> Spend {
         let wish = needed.zip(wished, u64::max);
         if self.check(|dimension| wish.get(dimension)).is_ok() { wish } else { *needed }
-    }
-}
-
-impl Spend {
-    fn is_zero(&self) -> bool {
-        *self == Self::ZERO
-    }
-}
-
-impl Limits {
-    /// Returns `asked` with every limit that the parent has: depth and deadline the stricter of
-    /// both, and where `asked` is silent the `rest`, or less if a total that was asked for, or the
-    /// parts of a total, say less.
-    fn carved(&self, asked: &Self, rest: impl Fn(Dimension) -> Option<u64>) -> Self {
-        let (depth, deadline) = (self.depth, self.deadline);
-        let mut carved = asked.narrowed_by(&Self { depth, deadline, ..Self::none() });
-        for dimension in Dimension::summed().filter(|d| asked.get(*d).is_none()) {
-            let implied = asked.implied(dimension).unwrap_or(u64::MAX);
-            carved.set(dimension, rest(dimension).map(|rest| rest.min(implied)));
-        }
-        carved
-    }
-
-    /// Returns the bound that limits on other dimensions put on this one.
-    fn implied(&self, dimension: Dimension) -> Option<u64> {
-        let whole = Dimension::ALL.iter().find(|whole| whole.parts().contains(&dimension));
-        if let Some(&whole) = whole {
-            return self.get(whole);
-        }
-        let parts = dimension.parts();
-        let sum = parts
-            .iter()
-            .map(|part| self.get(*part))
-            .try_fold(0, |sum: u64, part| part.map(|part| sum.saturating_add(part)));
-        sum.filter(|_| !parts.is_empty())
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::code::Code;
 
 fn usd(micros: u64) -> Spend {
     Spend { usd: micros, ..Spend::ZERO }
@@ -217,4 +218,13 @@ fn depth_is_a_level_and_deadline_a_time() {
         (late.to_string().as_str(), late.code()),
         ("deadline passed 1m ago", Code::DeadlinePassed)
     );
+}
+
+#[test]
+fn what_no_limit_speaks_of_needs_no_advance() {
+    let spend = Spend { usd: 5, input_tokens: 6, tool_calls: 7, ..Spend::ZERO };
+    assert_eq!(limited("depth=3").limited(&spend), Spend::ZERO);
+    assert_eq!(limited("usd=1").limited(&spend), usd(5));
+    let tokens = limited("tokens=10").limited(&spend);
+    assert_eq!(tokens, Spend { input_tokens: 6, ..Spend::ZERO });
 }

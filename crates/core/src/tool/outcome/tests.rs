@@ -1,6 +1,12 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::*;
+use crate::{
+    failure::Retryability,
+    tool::{TookEffect, told_to_model},
+};
 
 fn denied(reason: DenialReason) -> ToolOutcome {
     ToolOutcome::Denied(Denial { tool: "refund".to_owned(), reason })
