@@ -82,6 +82,8 @@ pub struct Projection {
     pub inbox_seen: u64,
     /// Whether a person or a failure asked it to end.
     pub ending: Option<Cause>,
+    /// Whether undoing has begun: nothing new starts any more.
+    pub unwinding: bool,
     /// StepRuns that were undone or could not be, with the compensation's failure.
     pub undone: Vec<(String, Option<Failure>)>,
     /// How it ended.
@@ -156,6 +158,7 @@ impl Projection {
             signals: Vec::new(),
             inbox_seen: 0,
             ending: None,
+            unwinding: false,
             undone: Vec::new(),
             finished: None,
             output: None,
@@ -260,7 +263,8 @@ impl Projection {
     }
 
     fn unwind(&mut self, cause: &Cause) {
-        self.ending = Some(cause.clone());
+        self.ending.get_or_insert_with(|| cause.clone());
+        self.unwinding = true;
         self.steps.retain(|step| !matches!(step.phase, Phase::Due));
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::time::Timestamp;
+use crate::{effect::IdempotencyKey, time::Timestamp};
 
 /// Time, real or simulated. Nothing else in Mainstay reads a clock.
 #[async_trait]
@@ -24,4 +24,15 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// Returns 32 fresh random bytes.
     fn draw(&self) -> [u8; 32];
+}
+
+/// A bus that carries events between flows and to the world. Each event comes at least once, under
+/// a key by which a consumer recognises a repeat.
+#[async_trait]
+pub trait Broker: Send + Sync {
+    /// Hands an event over; it counts as delivered when this returns `Ok`.
+    ///
+    /// # Errors
+    /// The bus did not take it, with the reason; it is offered again.
+    async fn publish(&self, subject: &str, key: IdempotencyKey, event: &str) -> Result<(), String>;
 }

@@ -1,5 +1,59 @@
 //! Rate limits and circuit breakers of this process, one per tool or model.
 
-/// Rate limits and circuit breakers by name.
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use mainstay_core::{
+    breaker::{Admission, Breaker, BreakerPolicy, BreakerState, Health, Unavailable},
+    time::Timestamp,
+    tool::{RateGate, RateLimit},
+};
+
+/// Rate limits and circuit breakers by the name of what they stand before.
 #[derive(Debug, Default)]
-pub struct Gates {}
+pub struct Gates {
+    breakers: Mutex<HashMap<String, Breaker>>,
+    rates: Mutex<HashMap<String, RateGate>>,
+}
+
+impl Gates {
+    /// Lets a call through, or says for how long nothing gets through.
+    ///
+    /// # Errors
+    /// The breaker is open.
+    pub fn admit(&self, name: &str, now: Timestamp) -> Result<Admission, Unavailable> {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let breaker = breakers.entry(name.to_owned());
+        breaker.or_insert_with(|| Breaker::new(BreakerPolicy::default())).admit(now)
+    }
+
+    /// Tells how an admitted call went.
+    pub fn report(&self, name: &str, admission: Admission, health: Health, now: Timestamp) {
+        let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(breaker) = breakers.get_mut(name) {
+            breaker.report(admission, health, now);
+        }
+    }
+
+    /// Takes a place in the rate limit; returns how long to wait before trying again if there is
+    /// none.
+    #[must_use]
+    pub fn wait_for(&self, name: &str, limit: RateLimit, now: Timestamp) -> Duration {
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        let gate = rates.entry(name.to_owned()).or_insert_with(|| RateGate::new(limit));
+        gate.admit(now).err().unwrap_or_default()
+    }
+
+    /// Returns every breaker's state by name.
+    #[must_use]
+    pub fn states(&self) -> Vec<(String, BreakerState)> {
+        let breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut states: Vec<_> =
+            breakers.iter().map(|(name, breaker)| (name.clone(), breaker.state())).collect();
+        states.sort_by(|a, b| a.0.cmp(&b.0));
+        states
+    }
+}

@@ -1,11 +1,16 @@
 //! Drives runs: claim, lease, one run's steps, the single effect pipeline, background loops.
 
 pub mod commands;
+mod commit;
 pub mod context;
+mod drive;
 pub mod error;
 pub mod flows;
 pub mod gate;
 pub mod journal;
+pub mod lease;
 pub mod live;
 pub mod program;
 pub mod runtime;
+pub mod system;
+pub mod worker;

@@ -1,6 +1,12 @@
 //! Live events beside the journal: lossy, in process, for progress bars and token streams.
 
-use mainstay_core::{effect::EffectPosition, id::RunId, model::StreamEvent};
+use async_trait::async_trait;
+use mainstay_core::{
+    effect::{EffectPosition, IdempotencyKey},
+    id::RunId,
+    model::StreamEvent,
+    port::Broker,
+};
 use tokio::sync::broadcast;
 
 /// Something that happens right now. Nothing depends on its arrival.
@@ -11,9 +17,16 @@ pub enum LiveEvent {
         /// The run.
         run_id: RunId,
         /// The entry's kind.
-        kind: &'static str,
-        /// The step it is about, if it is about one.
-        step: Option<String>,
+        kind: String,
+    },
+    /// An event went onto the in-process bus.
+    Emitted {
+        /// Its subject.
+        subject: String,
+        /// The key by which a repeat is recognised.
+        key: IdempotencyKey,
+        /// The event as JSON.
+        event: String,
     },
     /// A piece of a model's answer.
     Stream {
@@ -53,5 +66,14 @@ impl Live {
     #[must_use]
     pub fn is_heard(&self) -> bool {
         self.0.receiver_count() > 0
+    }
+}
+
+/// The in-process bus: whoever listens to [`Live`] hears it.
+#[async_trait]
+impl Broker for Live {
+    async fn publish(&self, subject: &str, key: IdempotencyKey, event: &str) -> Result<(), String> {
+        self.tell(LiveEvent::Emitted { subject: subject.into(), key, event: event.into() });
+        Ok(())
     }
 }

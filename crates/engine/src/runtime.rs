@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
     model::ModelCatalog,
-    port::{Clock, Entropy},
+    port::{Broker, Clock, Entropy},
     schema::SchemaCheck,
     store::Store,
     tool::ToolCatalog,
@@ -79,6 +79,8 @@ pub struct Runtime {
     pub gates: Arc<Gates>,
     /// Live events beside the journal; lossy.
     pub live: Live,
+    /// The bus that takes emitted events.
+    pub broker: Arc<dyn Broker>,
     /// Times and sizes.
     pub options: Options,
 }
@@ -100,6 +102,7 @@ impl Runtime {
         models: ModelCatalog,
         (tools, schema): (Arc<dyn ToolCatalog>, Arc<dyn SchemaCheck>),
     ) -> Self {
+        let live = Live::default();
         Self {
             store,
             clock,
@@ -109,7 +112,8 @@ impl Runtime {
             tools,
             schema,
             gates: Arc::default(),
-            live: Live::default(),
+            broker: Arc::new(live.clone()),
+            live,
             options: Options::default(),
         }
     }

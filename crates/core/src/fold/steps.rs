@@ -122,7 +122,7 @@ impl Projection {
     /// Nothing in the graph triggers it: its first `step_started` entry does.
     fn make_undo_due(&mut self, wiring: &Wiring, key: &StepKey) {
         let Some((undoes, undo)) = self.to_undo(wiring).into_iter().next() else { return };
-        if self.ending.is_none() || undo != key.step {
+        if !self.unwinding || undo != key.step {
             return;
         }
         let ancestry = self.step(&undoes).map(|step| step.ancestry.clone()).unwrap_or_default();
@@ -234,7 +234,7 @@ impl Projection {
     fn arrive(&mut self, wiring: &Wiring, key: &StepKey, arrival: Arrival<'_>) {
         let path = self.step(key).map(|step| step.ancestry.clone()).unwrap_or_default();
         let effects = wiring.arrive(&mut self.joins, key, &path, arrival);
-        if self.ending.is_some() {
+        if self.unwinding {
             return;
         }
         for (step, ancestry) in effects.due {

@@ -112,6 +112,12 @@ impl SharedCell {
     pub(crate) fn lock(&self) -> MutexGuard<'_, StepCell> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Takes what the code left behind while it was polled.
+    pub(crate) fn take(&self) -> (Vec<Request>, Option<Failure>, Option<Divergence>) {
+        let mut cell = self.lock();
+        (std::mem::take(&mut cell.requests), cell.failure.take(), cell.divergence.take())
+    }
 }
 
 impl StepCell {
@@ -169,18 +175,6 @@ impl StepCell {
 
     pub(crate) fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
-    }
-
-    pub(crate) fn take_requests(&mut self) -> Vec<Request> {
-        std::mem::take(&mut self.requests)
-    }
-
-    pub(crate) fn take_failure(&mut self) -> Option<Failure> {
-        self.failure.take()
-    }
-
-    pub(crate) fn take_divergence(&mut self) -> Option<Divergence> {
-        self.divergence.take()
     }
 
     /// Makes an outcome visible to the code.

@@ -1,0 +1,345 @@
+//! Drives one claimed run: from its journal to the next park, release or end.
+//!
+//! # The loop
+//!
+//! Start what may start; poll each open step to rest, answering what the journal knows one outcome
+//! at a time; commit what must be durable before something is seen or sent; send what may be sent;
+//! and when nothing is under way, park, end, or give the run back. The same loop serves a fresh run
+//! and one that comes back from a crash: the difference is only what the journal already holds.
+
+mod ask;
+mod book;
+mod call;
+mod end;
+mod open;
+mod recover;
+mod steps;
+mod wait;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use mainstay_core::{
+    budget::Exhausted,
+    digest::{Digest, NotCanonical},
+    effect::StepKey,
+    fold::FoldError,
+    inbox::InboxBody,
+    journal::Entry,
+    store::{
+        StoreError,
+        operation::{ClaimedRun, InboxRequest, PayloadRequest},
+        row::InboxRow,
+    },
+    wait::{Wait, WaitMode, WaitSet},
+};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    commit::Committer, error::EngineError, flows::KnownFlow, journal, lease::Lease,
+    runtime::Runtime,
+};
+use book::{Book, Closed};
+use call::{Call, CallEnd};
+use open::OpenStep;
+
+/// Why a driver lets go of a run without having closed it.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// Somebody else owns the run, or the lease is over.
+    Fenced,
+    /// The store does not answer.
+    Store(StoreError),
+    /// The store refuses the run's values.
+    Poison(String),
+    /// The journal does not read back.
+    Corrupt(String),
+}
+
+impl Stop {
+    fn erased(digest: &Digest) -> Self {
+        Self::Corrupt(format!("a payload the run needs is gone: {digest}"))
+    }
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Fenced => f.write_str("another worker owns the run"),
+            Self::Store(error) => error.fmt(f),
+            Self::Poison(why) | Self::Corrupt(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<FoldError> for Stop {
+    fn from(error: FoldError) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+impl From<NotCanonical> for Stop {
+    fn from(error: NotCanonical) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+/// How a driver closed a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Driven {
+    /// It waits for something outside.
+    Parked,
+    /// It went back to the queue.
+    Released,
+    /// It ended.
+    Ended,
+}
+
+/// What a worker wants of its drivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Wish {
+    /// Go on.
+    #[default]
+    Drive,
+    /// Others wait: give the run back between steps.
+    Yield,
+    /// The worker stops: give the run back as soon as nothing is under way.
+    Drain,
+}
+
+/// What a worker lends to each of its drivers.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) committer: Committer,
+    pub(crate) lease: Arc<Lease>,
+    pub(crate) wish: watch::Receiver<Wish>,
+    pub(crate) nudges: Arc<Nudges>,
+}
+
+/// Wake-ups inside the process. They only save time: each loop also looks by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Nudges {
+    /// Something may be ready to be claimed.
+    pub(crate) claim: Notify,
+    /// A timer was set.
+    pub(crate) timers: Notify,
+    /// A message to others was written.
+    pub(crate) outbox: Notify,
+}
+
+/// The driver of one run.
+pub(crate) struct Drive {
+    desk: Desk,
+    flow: KnownFlow,
+    book: Book,
+    open: BTreeMap<StepKey, OpenStep>,
+    /// Admitted calls that wait for what came before them to be durable.
+    waiting_calls: Vec<Call>,
+    calls: JoinSet<(Box<Call>, CallEnd)>,
+    /// How many calls of each step are under way.
+    calling: BTreeMap<StepKey, usize>,
+    /// Whether an action's outcome is not yet durable: it rides with the step's end, or goes alone
+    /// when the step goes on.
+    acted: bool,
+    /// Whether something must be durable before the code sees more.
+    commit_due: bool,
+    /// Told when the run's inbox moved.
+    inbox: Arc<Notify>,
+    /// Told when a foreign waker fires.
+    woken: Arc<Notify>,
+    /// Messages that came with the claim and are not yet received.
+    mail: Vec<InboxRow>,
+    /// Crashes in a row, as of the claim.
+    crashes: u32,
+    /// A step that may not start because the run nests too deep.
+    too_deep: Option<Exhausted>,
+}
+
+impl Drive {
+    /// Opens the books of a claimed run.
+    pub(crate) async fn open(
+        desk: Desk,
+        flow: KnownFlow,
+        mut claimed: ClaimedRun,
+        inbox: Arc<Notify>,
+    ) -> Result<Self, Stop> {
+        fetch_checkpoint(&desk.runtime, &mut claimed).await?;
+        let run_id = claimed.run.run_id;
+        let (run, head) = journal::fold_with_head(run_id, &claimed.journal, &flow.wiring)?;
+        let book = Book::new(&desk, flow.wiring.clone(), run, (claimed.run.epoch, head), &claimed.journal);
+        Ok(Self {
+            desk,
+            flow,
+            book,
+            open: BTreeMap::new(),
+            waiting_calls: Vec::new(),
+            calls: JoinSet::new(),
+            calling: BTreeMap::new(),
+            acted: false,
+            commit_due: false,
+            inbox,
+            woken: Arc::default(),
+            mail: claimed.inbox,
+            crashes: claimed.run.crashes,
+            too_deep: None,
+        })
+    }
+
+    /// Drives the run until it parks, is given back, or ends.
+    pub(crate) async fn run(mut self) -> Result<Driven, Stop> {
+        let asked_again = self.receive().await?;
+        if self.crashes >= self.desk.runtime.options.crashes && !asked_again {
+            let wait = Wait::Quarantine { crashes: self.crashes };
+            return self.close(WaitSet { mode: WaitMode::Any, waits: vec![wait] }).await;
+        }
+        if let Some(wait) = self.reopen(asked_again).await? {
+            return self.close(WaitSet { mode: WaitMode::Any, waits: vec![wait] }).await;
+        }
+        loop {
+            if !self.desk.lease.holds(self.desk.runtime.clock.boot()) {
+                return Err(Stop::Fenced);
+            }
+            if self.book.run.ending.is_some() && !self.book.run.unwinding {
+                self.begin_unwinding()?;
+            }
+            if let Some(driven) = self.maybe_yield().await? {
+                return Ok(driven);
+            }
+            self.start_ready().await?;
+            let moved = self.turn().await?;
+            // An action's outcome that did not end its step is not left to the next crash.
+            self.commit_due |= std::mem::take(&mut self.acted) && self.book.has_unsaved();
+            if std::mem::take(&mut self.commit_due) {
+                self.book.commit().await?;
+                self.send_waiting();
+                continue;
+            }
+            if moved {
+                continue;
+            }
+            self.send_waiting();
+            if self.calls.is_empty()
+                && let Some(driven) = self.at_rest().await?
+            {
+                return Ok(driven);
+            }
+            self.next_event().await?;
+        }
+    }
+
+    /// Waits for whatever comes first: an effect's end, a message, a waker, a timeout, a wish.
+    async fn next_event(&mut self) -> Result<(), Stop> {
+        let timeout = self.next_timeout();
+        let clock = self.desk.runtime.clock.clone();
+        let timer = async {
+            match timeout {
+                Some(span) => clock.sleep(span).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut wish = self.desk.wish.clone();
+        wish.mark_unchanged();
+        tokio::select! {
+            biased;
+            () = self.desk.lease.lost() => return Err(Stop::Fenced),
+            Some(ended) = self.calls.join_next() => {
+                if let Ok((call, end)) = ended {
+                    self.call_ended(*call, end)?;
+                }
+            }
+            () = self.inbox.notified() => { self.receive().await?; }
+            () = self.woken.notified() => {}
+            () = timer => self.expire_steps()?,
+            Ok(()) = wish.changed() => {}
+        }
+        Ok(())
+    }
+
+    /// Journals the receipt of every message that is there. Returns whether a person asked a
+    /// stopped run to go on.
+    async fn receive(&mut self) -> Result<bool, Stop> {
+        let mut asked_again = false;
+        let request =
+            InboxRequest { run_id: self.book.run.run_id, after: self.book.run.inbox_seen };
+        let mail = match std::mem::take(&mut self.mail) {
+            mail if mail.is_empty() => self.desk.runtime.store.inbox(request).await?,
+            mail => mail,
+        };
+        for row in mail {
+            if row.position <= self.book.run.inbox_seen {
+                continue;
+            }
+            asked_again |= matches!(row.body, InboxBody::RetryRequested { .. });
+            self.book.keep(&row);
+            let entry = Entry::Received { inbox: row.position, message: row.body };
+            self.book.push(&entry, row.payloads)?;
+        }
+        Ok(asked_again)
+    }
+
+    /// Parks, or takes the mail that kept it from parking.
+    async fn close(mut self, wait: WaitSet) -> Result<Driven, Stop> {
+        loop {
+            match self.book.park(wait.clone()).await? {
+                Closed::Yes => return Ok(Driven::Parked),
+                Closed::InboxMoved => {
+                    self.receive().await?;
+                }
+            }
+        }
+    }
+
+    /// Decides what becomes of a run in which nothing is under way.
+    async fn at_rest(&mut self) -> Result<Option<Driven>, Stop> {
+        if *self.desk.wish.borrow() == Wish::Drain {
+            self.book.release().await?;
+            return Ok(Some(Driven::Released));
+        }
+        if self.book.run.unwinding {
+            return self.unwind().await;
+        }
+        if self.book.run.is_at_rest() {
+            return self.end().await;
+        }
+        self.park().await
+    }
+
+    /// Gives the run back between steps when others wait.
+    async fn maybe_yield(&mut self) -> Result<Option<Driven>, Stop> {
+        let between_steps = self.open.is_empty() && self.calls.is_empty();
+        if between_steps && *self.desk.wish.borrow() == Wish::Yield {
+            self.book.release().await?;
+            return Ok(Some(Driven::Released));
+        }
+        Ok(None)
+    }
+}
+
+/// A checkpoint's fold is often too large for its row.
+async fn fetch_checkpoint(runtime: &Runtime, claimed: &mut ClaimedRun) -> Result<(), Stop> {
+    let run_id = claimed.run.run_id;
+    let Some(first) = claimed.journal.first_mut() else { return Ok(()) };
+    let Entry::Checkpoint { fold } = first.entry()? else { return Ok(()) };
+    if first.payloads.iter().any(|payload| payload.digest() == fold.digest) {
+        return Ok(());
+    }
+    let wanted = vec![(fold.digest, first.position)];
+    let found = runtime.store.payloads(PayloadRequest { run_id, wanted }).await?;
+    first.payloads.extend(found);
+    Ok(())
+}

@@ -1,0 +1,247 @@
+//! The owner's books of one run: the live fold, and what is not yet durable.
+
+use std::{collections::HashMap, sync::Arc};
+
+use mainstay_core::{
+    digest::Digest,
+    flow::schedule::Wiring,
+    fold::Projection,
+    id::ReviewId,
+    journal::{Entry, Epoch, Head, JournalRow},
+    label::Label,
+    payload::{Held, Payload},
+    review::ReviewRequest,
+    store::{
+        operation::{Append, Appended, OutboxMessage, PayloadRequest, RowChange},
+        row::InboxRow,
+    },
+    time::Timestamp,
+    wait::WaitSet,
+};
+use serde_json::Value;
+
+use super::{Desk, Nudges, Stop};
+use crate::{commit::Committer, live::LiveEvent, runtime::Runtime};
+
+/// Rows of other tables that go with the next commit.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Side {
+    pub(super) outbox: Vec<OutboxMessage>,
+    pub(super) timers: Vec<(String, Timestamp)>,
+    pub(super) timers_off: Vec<String>,
+    pub(super) reviews: Vec<ReviewRequest>,
+    pub(super) reviews_off: Vec<ReviewId>,
+}
+
+/// What became of a park or an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// It is durable; the run is no longer ours.
+    Yes,
+    /// Somebody has spoken to the run in the meantime; nothing happened.
+    InboxMoved,
+}
+
+pub(super) struct Book {
+    pub(super) runtime: Arc<Runtime>,
+    committer: Committer,
+    nudges: Arc<Nudges>,
+    pub(super) wiring: Arc<Wiring>,
+    pub(super) run: Projection,
+    pub(super) epoch: Epoch,
+    pub(super) side: Side,
+    durable: Head,
+    head: Head,
+    rows: Vec<JournalRow>,
+    values: HashMap<Digest, Payload>,
+    rows_since_checkpoint: u64,
+}
+
+impl Book {
+    pub(super) fn new(
+        desk: &Desk,
+        wiring: Arc<Wiring>,
+        run: Projection,
+        (epoch, head): (Epoch, Head),
+        journal: &[JournalRow],
+    ) -> Self {
+        let payloads = journal.iter().flat_map(|row| row.payloads.iter());
+        let values = payloads.map(|payload| (payload.digest(), payload.clone())).collect();
+        let rows_since_checkpoint = journal.len() as u64;
+        let (side, rows) = (Side::default(), Vec::new());
+        Self {
+            runtime: desk.runtime.clone(),
+            committer: desk.committer.clone(),
+            nudges: desk.nudges.clone(),
+            wiring,
+            run,
+            epoch,
+            side,
+            durable: head,
+            head,
+            rows,
+            values,
+            rows_since_checkpoint,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.runtime.clock.now()
+    }
+
+    /// Writes an entry after the last one and folds it. It is durable with the next commit.
+    pub(super) fn push(&mut self, entry: &Entry, payloads: Vec<Payload>) -> Result<(), Stop> {
+        // Time may step back on a machine; in a journal it does not.
+        let at = self.now().max(self.run.at);
+        for payload in &payloads {
+            self.values.insert(payload.digest(), payload.clone());
+        }
+        let row =
+            JournalRow::after(self.head, self.run.run_id, self.epoch, at, entry, payloads)?;
+        self.run.apply(&self.wiring, row.position, at, entry)?;
+        self.head = row.head(self.run.run_id, self.head);
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Keeps the payloads of an inbox row at hand.
+    pub(super) fn keep(&mut self, row: &InboxRow) {
+        for payload in &row.payloads {
+            self.values.insert(payload.digest(), payload.clone());
+        }
+    }
+
+    pub(super) fn is_durable(&self, position: u64) -> bool {
+        position <= self.durable.position
+    }
+
+    pub(super) fn has_unsaved(&self) -> bool {
+        !self.rows.is_empty()
+    }
+
+    /// Returns a value the run holds.
+    pub(super) async fn value(&mut self, held: &Held) -> Result<Value, Stop> {
+        if let Some(payload) = self.values.get(&held.payload.digest) {
+            return Ok(payload.read()?);
+        }
+        let wanted = vec![(held.payload.digest, held.at)];
+        let request = PayloadRequest { run_id: self.run.run_id, wanted };
+        let found = self.runtime.store.payloads(request).await?;
+        let Some(payload) = found.into_iter().next() else {
+            return Err(Stop::erased(&held.payload.digest));
+        };
+        let value = payload.read()?;
+        self.values.insert(payload.digest(), payload);
+        Ok(value)
+    }
+
+    /// Makes everything so far durable.
+    pub(super) async fn commit(&mut self) -> Result<(), Stop> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let change = match self.checkpoint_if_due()? {
+            Some(position) => RowChange::Checkpoint(position),
+            None => RowChange::Keep,
+        };
+        self.send(change).await.map(drop)
+    }
+
+    fn checkpoint_if_due(&mut self) -> Result<Option<u64>, Stop> {
+        self.rows_since_checkpoint += self.rows.len() as u64;
+        if self.rows_since_checkpoint < self.runtime.options.checkpoint_rows {
+            return Ok(None);
+        }
+        self.checkpoint().map(Some)
+    }
+
+    fn checkpoint(&mut self) -> Result<u64, Stop> {
+        let fold = Payload::of(&self.run)?;
+        let entry = Entry::Checkpoint { fold: fold.reference(Label::TRUSTED) };
+        self.push(&entry, vec![fold])?;
+        self.rows_since_checkpoint = 0;
+        Ok(self.head.position)
+    }
+
+    /// Parks the run, unless its inbox has moved.
+    pub(super) async fn park(&mut self, wait: WaitSet) -> Result<Closed, Stop> {
+        let before = (self.run.clone(), self.head, self.rows.len(), self.rows_since_checkpoint);
+        let checkpoint = Some(self.checkpoint()?);
+        self.push(&Entry::Parked { wait: wait.clone() }, Vec::new())?;
+        let inbox_seen = before.0.inbox_seen;
+        let closed = self.send(RowChange::Park { inbox_seen, wait, checkpoint }).await?;
+        self.restore_unless(closed, before)
+    }
+
+    /// Ends the run, unless its inbox has moved.
+    pub(super) async fn finish(&mut self, entry: &Entry) -> Result<Closed, Stop> {
+        let before = (self.run.clone(), self.head, self.rows.len(), self.rows_since_checkpoint);
+        self.push(entry, Vec::new())?;
+        let (inbox_seen, status) = (before.0.inbox_seen, self.run.status);
+        let closed = self.send(RowChange::Finish { inbox_seen, status }).await?;
+        self.restore_unless(closed, before)
+    }
+
+    fn restore_unless(
+        &mut self,
+        closed: Closed,
+        (run, head, rows, since): (Projection, Head, usize, u64),
+    ) -> Result<Closed, Stop> {
+        if closed == Closed::InboxMoved {
+            self.run = run;
+            self.head = head;
+            self.rows.truncate(rows);
+            self.rows_since_checkpoint = since;
+        }
+        Ok(closed)
+    }
+
+    /// Gives the run back to the queue.
+    pub(super) async fn release(&mut self) -> Result<(), Stop> {
+        self.push(&Entry::Released, Vec::new())?;
+        self.send(RowChange::Release { checkpoint: None }).await.map(drop)
+    }
+
+    async fn send(&mut self, change: RowChange) -> Result<Closed, Stop> {
+        let side = self.side.clone();
+        let append = Append {
+            run_id: self.run.run_id,
+            epoch: self.epoch,
+            head: self.durable,
+            rows: self.rows.clone(),
+            outbox: side.outbox,
+            timers: side.timers,
+            timers_off: side.timers_off,
+            reviews: side.reviews,
+            reviews_off: side.reviews_off,
+            change,
+        };
+        match self.committer.append(append).await? {
+            Appended::Accepted => {
+                self.saved();
+                Ok(Closed::Yes)
+            }
+            Appended::InboxMoved { .. } => Ok(Closed::InboxMoved),
+            Appended::Fenced { .. } => Err(Stop::Fenced),
+            Appended::Poison(message) => Err(Stop::Poison(message)),
+        }
+    }
+
+    fn saved(&mut self) {
+        self.durable = self.head;
+        let side = std::mem::take(&mut self.side);
+        if !side.outbox.is_empty() {
+            self.nudges.outbox.notify_one();
+        }
+        if !side.timers.is_empty() {
+            self.nudges.timers.notify_one();
+        }
+        let rows = std::mem::take(&mut self.rows);
+        if self.runtime.live.is_heard() {
+            for row in rows {
+                let kind = row.kind;
+                self.runtime.live.tell(LiveEvent::Entry { run_id: self.run.run_id, kind });
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Actions that may have happened: re-sent, reconciled, or put before a person. Never guessed.
+
+use std::time::Duration;
+
+use mainstay_core::{
+    code::Code,
+    digest::Digest,
+    effect::{EffectOutcome, EffectPosition},
+    failure::Failure,
+    fold::effects::{EffectRecord, Intent},
+    id::ReviewId,
+    journal::{EffectSettled, Entry},
+    label::Label,
+    payload::Payload,
+    review::{Decision, ReviewOutcome, ReviewReason, ReviewRequest},
+    time::Timestamp,
+    tool::{Reconciled, Recovery, Sent, Tool, ToolCall},
+    wait::Wait,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Drive, Stop,
+    call::{Call, Target},
+};
+use crate::context::Request;
+
+/// The queue of reviews that the engine itself asks for.
+const DOUBT_QUEUE: &str = "in_doubt";
+
+impl Drive {
+    /// An intent without an outcome: what a repeat would do decides.
+    pub(super) async fn recover(&mut self, mut request: Request) -> Result<(), Stop> {
+        let Some(record) = self.book.run.effect(&request.position).cloned() else { return Ok(()) };
+        let Some(intent) = record.intent.clone() else { return Ok(()) };
+        let target = match self.target(&mut request) {
+            Ok(target) => target,
+            Err(failure) => return self.doubt(&request, &failure.to_string(), &intent),
+        };
+        if let Some(answer) = record.answer.clone() {
+            return self.act_on(answer, request, target);
+        }
+        let Target::Tool { tool, arguments } = &target else {
+            return self.admit(self.new_call(request, target));
+        };
+        let (tool, arguments) = (tool.clone(), arguments.clone());
+        let sent = Sent { first_sent_at: intent.first_sent_at, not_after: intent.not_after };
+        match tool.spec().effect.recovery(sent, tool.spec().timeout, self.book.now()) {
+            Recovery::CallAgain => self.admit(self.new_call(request, target)),
+            Recovery::InDoubt => self.doubt(&request, "the worker died before the answer", &intent),
+            Recovery::Reconcile { absent_counts_from } => {
+                let call = self.tool_call(&record, arguments, &intent);
+                let found = reconcile(tool.as_ref(), call).await;
+                self.reconciled(found, request, target, &intent, absent_counts_from)
+            }
+        }
+    }
+
+    fn tool_call(&self, record: &EffectRecord, arguments: Value, intent: &Intent) -> ToolCall {
+        ToolCall {
+            arguments,
+            key: record.position.key(self.book.run.key_root),
+            attempt: intent.attempt,
+            deadline: self.book.now().after(RECONCILE_TIMEOUT),
+            run_id: self.book.run.run_id,
+            position: record.position.clone(),
+        }
+    }
+
+    fn reconciled(
+        &mut self,
+        found: Reconciled,
+        request: Request,
+        target: Target,
+        intent: &Intent,
+        absent_counts_from: Timestamp,
+    ) -> Result<(), Stop> {
+        match found {
+            Reconciled::Happened(value) => self.settle_found(&request, &value, intent),
+            Reconciled::Absent if self.book.now() >= absent_counts_from => {
+                self.admit(self.new_call(request, target))
+            }
+            // It may still become visible: looked at again when that time is over.
+            Reconciled::Absent => {
+                self.hold(&request.position, Wait::Timer { due: absent_counts_from });
+                Ok(())
+            }
+            Reconciled::Unknown => {
+                self.doubt(&request, "the other side cannot say whether it happened", intent)
+            }
+        }
+    }
+
+    fn settle_found(
+        &mut self,
+        request: &Request,
+        value: &Value,
+        intent: &Intent,
+    ) -> Result<(), Stop> {
+        let payload = Payload::of(value)?;
+        let outcome = EffectOutcome::Completed(payload.reference(Label::UNTRUSTED));
+        self.settle_recovered(request, outcome, intent, vec![payload])
+    }
+
+    fn settle_recovered(
+        &mut self,
+        request: &Request,
+        outcome: EffectOutcome,
+        intent: &Intent,
+        payloads: Vec<Payload>,
+    ) -> Result<(), Stop> {
+        let calls = mainstay_core::budget::Spend {
+            tool_calls: 1,
+            ..mainstay_core::budget::Spend::ZERO
+        };
+        let settled = EffectSettled {
+            position: request.position.clone(),
+            head: request.head.clone(),
+            attempt: intent.attempt,
+            failed: Vec::new(),
+            outcome,
+            spend: mainstay_core::budget::Settlement::known(calls),
+            seen: request.seen,
+            started_at: intent.first_sent_at,
+            arguments: None,
+            about: json!({ "recovered": true }),
+        };
+        self.acted = true;
+        self.book.push(&Entry::EffectSettled(Box::new(settled)), payloads)
+    }
+
+    /// A call whose fate is unknown while its worker still lives: the same rules, at once.
+    pub(super) fn unknown(&mut self, call: Call, failure: Failure) -> Result<(), Stop> {
+        self.keep_attempts(&call)?;
+        let Some(record) = self.book.run.effect(&call.position).cloned() else { return Ok(()) };
+        let request = call.into_request();
+        let now = self.book.now();
+        let intent = record.intent.unwrap_or(Intent {
+            attempt: request.1,
+            first_sent_at: now,
+            not_after: now,
+            at: self.book.run.position,
+        });
+        let Target::Tool { tool, .. } = &request.2 else { return Ok(()) };
+        let sent = Sent { first_sent_at: intent.first_sent_at, not_after: intent.not_after };
+        match tool.spec().effect.recovery(sent, tool.spec().timeout, now) {
+            Recovery::Reconcile { absent_counts_from } => {
+                self.hold(&request.0.position, Wait::Timer { due: absent_counts_from });
+                Ok(())
+            }
+            Recovery::CallAgain | Recovery::InDoubt => {
+                self.doubt(&request.0, &failure.message, &intent)
+            }
+        }
+    }
+
+    /// Puts an action that may have happened before a person, with everything there is to know.
+    fn doubt(&mut self, request: &Request, why: &str, intent: &Intent) -> Result<(), Stop> {
+        let random = self.derived(&request.position, b"in doubt");
+        let review_id = ReviewId::new(self.book.now(), random);
+        let arguments: Value = request.arguments.read().unwrap_or_default();
+        let subject = json!({
+            "tool": request.head.name,
+            "arguments": arguments,
+            "idempotency_key": request.position.key(self.book.run.key_root).to_string(),
+            "first_sent_at": intent.first_sent_at,
+            "attempts": intent.attempt,
+            "because": why,
+            "decide": {
+                "amend": "it happened; the amended subject is what it returned",
+                "reject": "it did not happen; the step is told that it failed",
+                "approve": "send it again, with the same key",
+            },
+        });
+        let title = format!("did `{}` happen?", request.head.name);
+        let wait = Wait::Review { review_id, reason: ReviewReason::InDoubt };
+        self.open_review(request, wait, ReviewRequest {
+            review_id,
+            position: request.position.clone(),
+            reason: ReviewReason::InDoubt,
+            title,
+            subject_digest: Digest::of(Payload::of(&subject)?.bytes()),
+            subject,
+            queue: DOUBT_QUEUE.to_owned(),
+            expires_at: None,
+        })
+    }
+
+    /// Does what a person said about an action in doubt.
+    fn act_on(
+        &mut self,
+        answer: ReviewOutcome,
+        request: Request,
+        target: Target,
+    ) -> Result<(), Stop> {
+        let Some(record) = self.book.run.effect(&request.position).cloned() else { return Ok(()) };
+        let Some(intent) = record.intent else { return Ok(()) };
+        let undecided = |why: &str| EffectOutcome::InDoubt(Failure::permanent(Code::InDoubt, why));
+        let (outcome, payloads) = match answer {
+            ReviewOutcome::Decided { decision: Decision::Approve { .. }, .. } => {
+                return self.admit(self.new_call(request, target));
+            }
+            ReviewOutcome::Decided { decision: Decision::Amend { subject, .. }, .. } => {
+                return self.settle_found(&request, &subject, &intent);
+            }
+            ReviewOutcome::Decided { decision: Decision::Reject { reason }, by, .. } => {
+                let why = format!("{by} says it did not happen: {reason}");
+                (EffectOutcome::Failed(Failure::permanent(Code::ToolFailed, why)), Vec::new())
+            }
+            ReviewOutcome::Decided { decision: Decision::Respond { text }, .. } => {
+                (undecided(&text), Vec::new())
+            }
+            ReviewOutcome::Expired => (undecided("nobody could say in time"), Vec::new()),
+        };
+        self.settle_recovered(&request, outcome, &intent, payloads)
+    }
+
+    /// Returns the timers that wake a run for what no effect stands for.
+    pub(super) fn recovery_key(position: &EffectPosition) -> String {
+        format!("recover:{position}")
+    }
+}
+
+/// A look at the other side may take this long.
+const RECONCILE_TIMEOUT: Duration = Duration::from_secs(30);
+
+async fn reconcile(tool: &dyn Tool, call: ToolCall) -> Reconciled {
+    let look = tokio::time::timeout(RECONCILE_TIMEOUT, tool.reconcile(call));
+    look.await.unwrap_or(Reconciled::Unknown)
+}

@@ -1,0 +1,254 @@
+//! Opening waits, and parking with nothing held.
+
+use mainstay_core::{
+    code::Code,
+    effect::StepKey,
+    failure::Failure,
+    fold::steps::Phase,
+    id::{ReviewId, RunId},
+    journal::{Created, Entry, Head, JournalRow, Parent},
+    label::Label,
+    payload::Payload,
+    review::{ReviewReason, ReviewRequest},
+    store::operation::OutboxMessage,
+    wait::{Wait, WaitMode, WaitSet},
+};
+
+use super::{Closed, Drive, Driven, Stop};
+use crate::context::{Ask, ChildRun, Request};
+
+impl Drive {
+    pub(super) fn open_wait(&mut self, mut request: Request) -> Result<(), Stop> {
+        self.commit_due = true;
+        let now = self.book.now();
+        match std::mem::replace(&mut request.ask, Ask::Now) {
+            Ask::Timer(span) => {
+                let due = now.after(span);
+                self.book.side.timers.push((request.position.to_string(), due));
+                self.push_wait(&request, Wait::Timer { due })
+            }
+            Ask::Signal { name, within } => {
+                let until = within.map(|span| now.after(span));
+                let key = request.position.to_string();
+                self.book.side.timers.extend(until.map(|due| (key, due)));
+                self.push_wait(&request, Wait::Signal { name, until })
+            }
+            Ask::Review(wish) => {
+                let review_id = ReviewId::new(now, self.derived(&request.position, b"review"));
+                let expires_at = wish.expires_in.map(|span| now.after(span));
+                let key = request.position.to_string();
+                self.book.side.timers.extend(expires_at.map(|due| (key, due)));
+                let wait = Wait::Review { review_id, reason: ReviewReason::Asked };
+                let review = ReviewRequest {
+                    review_id,
+                    position: request.position.clone(),
+                    reason: ReviewReason::Asked,
+                    title: wish.title,
+                    subject_digest: Payload::of(&wish.subject)?.digest(),
+                    subject: wish.subject,
+                    queue: wish.queue,
+                    expires_at,
+                };
+                self.open_review(&request, wait, review)
+            }
+            Ask::Child(child) => self.open_child(request, child),
+            _ => Ok(()),
+        }
+    }
+
+    fn push_wait(&mut self, request: &Request, wait: Wait) -> Result<(), Stop> {
+        let entry = Entry::WaitOpened {
+            position: request.position.clone(),
+            head: request.head.clone(),
+            wait,
+            arguments: request.arguments.reference(Label::default()),
+            seen: request.seen,
+        };
+        self.book.push(&entry, vec![request.arguments.clone()])
+    }
+
+    pub(super) fn open_review(
+        &mut self,
+        request: &Request,
+        wait: Wait,
+        review: ReviewRequest,
+    ) -> Result<(), Stop> {
+        self.book.side.reviews.push(review);
+        self.commit_due = true;
+        self.push_wait(request, wait)
+    }
+
+    /// The parent draws the child's id and journals it before the message that starts it.
+    fn open_child(&mut self, request: Request, child: ChildRun) -> Result<(), Stop> {
+        let wanted = self.desk.runtime.flows.latest(&child.flow).cloned();
+        let Some(flow) = wanted else {
+            let why = format!("there is no flow `{}` to run as a child", child.flow);
+            return self.deny(request, Failure::permanent(Code::UnknownFlow, why));
+        };
+        let state = match flow.program.initial(&child.input) {
+            Ok(state) => state,
+            Err(e) => {
+                let why = format!("the child's input does not fit at `{}`: {}", e.path, e.message);
+                return self.deny(request, Failure::permanent(Code::InvalidInput, why));
+            }
+        };
+        let depth = self.book.run.depth();
+        if let Err(exhausted) = self.book.run.ledger.enter(u64::from(depth) + 1) {
+            self.hold(&request.position, Wait::Budget { exhausted });
+            return Ok(());
+        }
+        let run_id = RunId::new(self.book.now(), self.derived(&request.position, b"child"));
+        let limits = match self.book.run.ledger.clone().allot(&run_id.to_string(), &child.limits) {
+            Ok(limits) => limits,
+            Err(exhausted) => {
+                self.hold(&request.position, Wait::Budget { exhausted });
+                return Ok(());
+            }
+        };
+        let (input, state) = (Payload::of(&child.input)?, Payload::of(&state)?);
+        let created = Created {
+            flow: flow.version.clone(),
+            tenant: self.book.run.tenant.clone(),
+            input: input.reference(Label::default()),
+            state: state.reference(Label::default()),
+            key_root: mainstay_core::digest::Digest::of_parts([
+                &self.book.run.key_root.as_bytes()[..],
+                run_id.to_string().as_bytes(),
+            ]),
+            limits,
+            tags: self.book.run.tags.clone(),
+            parent: Some(Parent {
+                run_id: self.book.run.run_id,
+                position: request.position.clone(),
+                depth,
+            }),
+            forked: None,
+        };
+        self.book.push(&Entry::Allotted { child: run_id, limits: child.limits }, Vec::new())?;
+        self.push_wait(&request, Wait::Child { run_id })?;
+        let at = self.book.now();
+        let entry = Entry::Created(Box::new(created));
+        let row = JournalRow::after(Head::EMPTY, run_id, 0, at, &entry, Vec::new())?;
+        self.book.side.outbox.push(OutboxMessage::StartChild {
+            run_id,
+            flow: flow.version,
+            tenant: self.book.run.tenant.clone(),
+            created: text(&row.body),
+            at,
+            payloads: vec![text(input.bytes()), text(state.bytes())],
+        });
+        Ok(())
+    }
+
+    /// Takes back the waits of a step that is over: what nobody waits for any more.
+    pub(super) fn withdraw_waits(&mut self, key: &StepKey) -> Result<(), Stop> {
+        let open = self.book.run.open_waits();
+        let mine = open.into_iter().filter(|(effect, _)| effect.position.step == *key);
+        let mine: Vec<_> = mine.map(|(e, wait)| (e.position.clone(), wait.clone())).collect();
+        for (position, wait) in mine {
+            match wait {
+                Wait::Review { review_id, .. } => {
+                    self.book.side.timers_off.push(position.to_string());
+                    self.book.side.reviews_off.push(review_id);
+                }
+                Wait::Timer { .. } | Wait::Signal { .. } => {
+                    self.book.side.timers_off.push(position.to_string());
+                }
+                Wait::Child { run_id } => self.cancel_child(run_id),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn cancel_child(&mut self, run_id: RunId) {
+        let by = self.book.run.run_id.to_string();
+        let reason = "the parent no longer waits for it".to_owned();
+        let body = mainstay_core::inbox::InboxBody::CancelRequested { by, reason };
+        let message = OutboxMessage::Tell {
+            run_id,
+            key: "cancel".to_owned(),
+            body: Box::new(body),
+            payloads: Vec::new(),
+        };
+        self.book.side.outbox.push(message);
+    }
+
+    /// Parks, if nothing but waits keeps the run from going on.
+    pub(super) async fn park(&mut self) -> Result<Option<Driven>, Stop> {
+        if self.open.values().any(|step| !step.waits_for_effects_only()) {
+            return Ok(None);
+        }
+        let wait = self.wait_set();
+        if wait.waits.is_empty() {
+            self.fail_what_waits_for_nothing()?;
+            return Ok(None);
+        }
+        self.set_wake_timers(&wait);
+        match self.book.park(wait).await? {
+            Closed::Yes => Ok(Some(Driven::Parked)),
+            Closed::InboxMoved => {
+                self.receive().await?;
+                Ok(None)
+            }
+        }
+    }
+
+    fn wait_set(&self) -> WaitSet {
+        let mut waits: Vec<_> = self.book.run.open_waits().into_iter().map(|(_, w)| w.clone()).collect();
+        let effects = waits.len();
+        for step in self.open.values() {
+            waits.extend(step.held_by.iter().map(|(_, wait)| wait.clone()));
+        }
+        waits.extend(self.too_deep.map(|exhausted| Wait::Budget { exhausted }));
+        for step in &self.book.run.steps {
+            if let Phase::Retrying { at } = step.phase {
+                waits.push(Wait::Retry { step: step.key.clone(), at });
+            }
+        }
+        let only_effects = effects == waits.len() && self.open.len() == 1;
+        let all = only_effects
+            && self.open.values().all(|step| {
+                let cell = step.cell.lock();
+                let awaited = cell.awaited();
+                awaited.len() == effects && cell.needs_all(&awaited)
+            });
+        WaitSet { mode: if all { WaitMode::All } else { WaitMode::Any }, waits }
+    }
+
+    /// Timers for waits that no effect's own timer stands for.
+    fn set_wake_timers(&mut self, wait: &WaitSet) {
+        for wait in &wait.waits {
+            if let Wait::Retry { step, at } = wait {
+                self.book.side.timers.push((format!("retry:{step}"), *at));
+            }
+        }
+        for step in self.open.values() {
+            for (position, wait) in &step.held_by {
+                if let Wait::Timer { due } = wait {
+                    self.book.side.timers.push((Self::recovery_key(position), *due));
+                }
+            }
+        }
+        if let Some(deadline) = self.book.run.ledger.limits().deadline
+            && deadline > self.book.now()
+        {
+            self.book.side.timers.push(("deadline".to_owned(), deadline));
+        }
+    }
+
+    fn fail_what_waits_for_nothing(&mut self) -> Result<(), Stop> {
+        let keys: Vec<_> = self.open.keys().cloned().collect();
+        for key in keys {
+            let why = format!("`{}` waits for something that nothing will bring", key.step);
+            if let Some(step) = self.open.get_mut(&key) {
+                step.end_with(Err(Failure::permanent(Code::StepFailed, why)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,68 @@
+//! A worker: a session with a lease, drivers for the runs it claims, and the loops in the
+//! background that any worker may run.
+
+mod background;
+mod proof;
+mod rescue;
+mod session;
+
+use std::sync::Arc;
+
+use mainstay_core::store::StoreError;
+use tokio_util::sync::CancellationToken;
+
+use crate::{error::EngineError, runtime::Runtime};
+
+/// What a worker did between its start and its stop.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct WorkerReport {
+    /// Runs it claimed.
+    pub claimed: u64,
+    /// Sessions it lost to others.
+    pub sessions_lost: u64,
+}
+
+/// Drives runs until it is told to stop.
+#[derive(Debug, Clone)]
+pub struct Worker {
+    runtime: Arc<Runtime>,
+    name: String,
+}
+
+impl Worker {
+    /// Makes a worker; `name` is for people.
+    #[must_use]
+    pub fn new(runtime: Arc<Runtime>, name: impl Into<String>) -> Self {
+        Self { runtime, name: name.into() }
+    }
+
+    /// Registers the flows, then claims and drives runs until `stop`. A stop is graceful: nothing
+    /// new is claimed, calls under way end within the drain time, and every run is given back.
+    ///
+    /// A session that is lost is over for good; the process goes on under a new one.
+    ///
+    /// # Errors
+    /// The store refuses what a worker must do first: register its flows and open a session.
+    pub async fn run(self, stop: CancellationToken) -> Result<WorkerReport, EngineError> {
+        self.register().await?;
+        let mut report = WorkerReport::default();
+        while !stop.is_cancelled() {
+            let over = session::run(&self.runtime, &self.name, &stop).await?;
+            report.claimed += over.claimed;
+            if over.lost {
+                report.sessions_lost += 1;
+                tracing::warn!(worker = %self.name, "session lost, going on under a new one");
+            }
+        }
+        Ok(report)
+    }
+
+    async fn register(&self) -> Result<(), StoreError> {
+        for flow in self.runtime.flows.iter() {
+            let definition = flow.program.definition().clone();
+            self.runtime.store.register_flow(definition).await?;
+        }
+        Ok(())
+    }
+}
+

@@ -1,0 +1,254 @@
+//! One session of a worker: from its first beat to its end.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use mainstay_core::{
+    id::{RunId, SessionId},
+    store::operation::{Beat, BeatRequest, ClaimRequest, ClaimedRun, OpenSession},
+};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{background, proof::Proof, rescue};
+use crate::{
+    commit::Committer,
+    drive::{Desk, Drive, Nudges, Stop, Wish},
+    error::EngineError,
+    lease::Lease,
+    runtime::Runtime,
+};
+
+/// Runs asked for in one claim at most.
+const CLAIM_BATCH: usize = 64;
+
+/// How a session ended.
+pub(super) struct Over {
+    pub(super) claimed: u64,
+    pub(super) lost: bool,
+}
+
+struct Session {
+    desk: Desk,
+    wish: watch::Sender<Wish>,
+    drivers: JoinSet<RunId>,
+    inboxes: HashMap<RunId, Arc<Notify>>,
+    /// Nonces for claims to come; those a claim did not use serve the next.
+    nonces: Vec<[u8; 16]>,
+    claimed: u64,
+}
+
+pub(super) async fn run(
+    runtime: &Arc<Runtime>,
+    name: &str,
+    stop: &CancellationToken,
+) -> Result<Over, EngineError> {
+    let (lease, proof) = open(runtime, name).await?;
+    let nudges = Arc::new(Nudges::default());
+    let committer = Committer::start(runtime.store.clone(), runtime.clock.clone(), lease.clone());
+    let (wish, wishes) = watch::channel(Wish::Drive);
+    let desk = Desk { runtime: runtime.clone(), committer, lease: lease.clone(), wish: wishes, nudges };
+    let end = CancellationToken::new();
+    let mut loops = background::start(&desk, &end);
+    let mut session = Session {
+        desk,
+        wish,
+        drivers: JoinSet::new(),
+        inboxes: HashMap::new(),
+        nonces: Vec::new(),
+        claimed: 0,
+    };
+    session.work(stop).await;
+    let lost = lease.is_lost();
+    if !lost {
+        session.drain().await;
+    }
+    session.drivers.shutdown().await;
+    end.cancel();
+    while loops.join_next().await.is_some() {}
+    if !lost && runtime.store.close_session(lease.session()).await.is_ok() {
+        proof.into_iter().for_each(Proof::retire);
+    }
+    Ok(Over { claimed: session.claimed, lost })
+}
+
+async fn open(
+    runtime: &Arc<Runtime>,
+    name: &str,
+) -> Result<(Arc<Lease>, Option<Proof>), EngineError> {
+    let draw = runtime.entropy.draw();
+    let mut random = [0; 10];
+    random.iter_mut().zip(draw).for_each(|(to, from)| *to = from);
+    let session = SessionId::new(runtime.clock.now(), random);
+    let proof = runtime.options.proof_dir.as_deref().and_then(|dir| Proof::make(dir, session, draw));
+    let sent = runtime.clock.boot();
+    let request = OpenSession {
+        session,
+        name: name.to_owned(),
+        lanes: runtime.flows.lanes(),
+        lease: runtime.options.lease,
+        proof: proof.as_ref().map(Proof::described),
+    };
+    runtime.store.open_session(request).await?;
+    Ok((Arc::new(Lease::begin(session, sent, runtime.options.fence)), proof))
+}
+
+impl Session {
+    /// Claims and drives until the stop or the loss of the lease, with a beat in between.
+    async fn work(&mut self, stop: &CancellationToken) {
+        let options = self.desk.runtime.options.clone();
+        let clock = self.desk.runtime.clock.clone();
+        let (mut idle, mut next_beat) = (options.poll.0, clock.boot() + options.beat);
+        loop {
+            if stop.is_cancelled() || !self.desk.lease.holds(clock.boot()) {
+                return self.desk.lease.holds(clock.boot()).then_some(()).unwrap_or_else(|| self.desk.lease.lose());
+            }
+            if clock.boot() >= next_beat {
+                self.beat().await;
+                next_beat = clock.boot() + options.beat;
+                continue;
+            }
+            let found = self.claim().await;
+            idle = if found > 0 { options.poll.0 } else { (idle * 2).min(options.poll.1) };
+            let full = self.drivers.len() >= options.concurrency;
+            self.wish_for(full);
+            let pause = if found > 0 && !full { Duration::ZERO } else { idle };
+            let pause = pause.min(next_beat.saturating_sub(clock.boot()));
+            let nudges = self.desk.nudges.clone();
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = self.desk.lease.lost() => {}
+                Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
+                () = nudges.claim.notified(), if !full => idle = options.poll.0,
+                () = clock.sleep(pause) => {}
+            }
+        }
+    }
+
+    /// When this worker is full, drivers give runs back between steps so that others get their
+    /// turn.
+    fn wish_for(&self, full: bool) {
+        let wish = if full { Wish::Yield } else { Wish::Drive };
+        self.wish.send_if_modified(|now| std::mem::replace(now, wish) != wish);
+    }
+
+    fn driver_ended(&mut self, run_id: Option<RunId>) {
+        if let Some(run_id) = run_id {
+            self.inboxes.remove(&run_id);
+        }
+    }
+
+    /// Extends the lease, and tells drivers whose inbox moved.
+    async fn beat(&mut self) {
+        let options = &self.desk.runtime.options;
+        let (session, sent) = (self.desk.lease.session(), self.desk.runtime.clock.boot());
+        let draining = *self.wish.borrow() == Wish::Drain;
+        let request = BeatRequest { session, lease: options.lease, draining };
+        match self.desk.runtime.store.beat(request).await {
+            Ok(Beat::Alive { moved, .. }) => {
+                self.desk.lease.extend(sent, options.fence);
+                for (run_id, _) in moved {
+                    if let Some(inbox) = self.inboxes.get(&run_id) {
+                        inbox.notify_one();
+                    }
+                }
+            }
+            Ok(Beat::Lost) => self.desk.lease.lose(),
+            // Not acknowledged: the lease runs out by itself if this goes on.
+            Err(error) => tracing::warn!(%error, "beat not acknowledged"),
+        }
+    }
+
+    /// Claims what there is room for; returns how many runs came.
+    async fn claim(&mut self) -> usize {
+        let room = self.desk.runtime.options.concurrency.saturating_sub(self.drivers.len());
+        let limit = room.min(CLAIM_BATCH);
+        if limit == 0 || *self.wish.borrow() == Wish::Drain {
+            return 0;
+        }
+        while self.nonces.len() < limit {
+            let draw = self.desk.runtime.entropy.draw();
+            let mut nonce = [0; 16];
+            nonce.iter_mut().zip(draw).for_each(|(to, from)| *to = from);
+            self.nonces.push(nonce);
+        }
+        let request = ClaimRequest {
+            session: self.desk.lease.session(),
+            lanes: self.desk.runtime.flows.lanes(),
+            nonces: self.nonces.iter().take(limit).copied().collect(),
+            at: self.desk.runtime.clock.now(),
+        };
+        let claimed = match self.desk.runtime.store.claim(request).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                // Whatever a lost answer gave us is driven after the next takeover.
+                tracing::warn!(%error, "claim failed");
+                self.claim_unanswered().await;
+                return 0;
+            }
+        };
+        self.nonces.retain(|nonce| claimed.iter().all(|run| run.nonce != *nonce));
+        let count = claimed.len();
+        self.claimed += count as u64;
+        claimed.into_iter().for_each(|run| self.spawn(run));
+        count
+    }
+
+    /// A claim whose answer was lost may have given runs to this session that nobody drives. The
+    /// session ends: its runs are taken over like those of a dead one.
+    async fn claim_unanswered(&self) {
+        self.desk.lease.lose();
+        let _ = self.desk.runtime.store.revoke(self.desk.lease.session()).await;
+    }
+
+    fn spawn(&mut self, claimed: ClaimedRun) {
+        let run_id = claimed.run.run_id;
+        let inbox = Arc::new(Notify::new());
+        self.inboxes.insert(run_id, inbox.clone());
+        let desk = self.desk.clone();
+        self.drivers.spawn(async move {
+            drive(desk, claimed, inbox).await;
+            run_id
+        });
+    }
+
+    /// Lets drivers come to a boundary, for at most the drain time; beats go on.
+    async fn drain(&mut self) {
+        self.wish.send_replace(Wish::Drain);
+        let clock = self.desk.runtime.clock.clone();
+        let options = self.desk.runtime.options.clone();
+        let end = clock.boot() + options.drain;
+        while !self.drivers.is_empty() && clock.boot() < end && !self.desk.lease.is_lost() {
+            let left = end.saturating_sub(clock.boot()).min(options.beat);
+            tokio::select! {
+                Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
+                () = clock.sleep(left) => self.beat().await,
+            }
+        }
+    }
+}
+
+async fn drive(desk: Desk, claimed: ClaimedRun, inbox: Arc<Notify>) {
+    let (run_id, epoch) = (claimed.run.run_id, claimed.run.epoch);
+    let nudges = desk.nudges.clone();
+    let Some(flow) = desk.runtime.flows.get(&claimed.run.flow).cloned() else { return };
+    let result = match Drive::open(desk.clone(), flow, claimed, inbox).await {
+        Ok(drive) => drive.run().await,
+        Err(stop) => Err(stop),
+    };
+    match result {
+        Ok(driven) => tracing::debug!(%run_id, ?driven, "run closed"),
+        Err(Stop::Fenced) => tracing::info!(%run_id, "another worker owns the run"),
+        Err(Stop::Store(error)) => {
+            tracing::warn!(%run_id, %error, "the store let go of a run");
+            desk.lease.lose();
+        }
+        Err(stop @ (Stop::Poison(_) | Stop::Corrupt(_))) => {
+            tracing::error!(%run_id, why = %stop, "the run is set aside");
+            rescue::set_aside(&desk, run_id, epoch).await;
+        }
+    }
+    nudges.claim.notify_one();
+}
