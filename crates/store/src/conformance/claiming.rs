@@ -150,8 +150,7 @@ pub(super) async fn a_claim_loads_from_the_checkpoint(world: World) -> Verdict {
     let mut owner = world.owned().await?;
     owner.accept(&*world.store, owner.step()?).await?;
     let fold = Payload::from_bytes(*b"{\"fold\":1}");
-    let entries =
-        [Entry::Checkpoint { fold: fold.reference(Default::default()) }, finished_step()];
+    let entries = [Entry::Checkpoint { fold: fold.reference(Default::default()) }, finished_step()];
     let at = owner.head.position + 1;
     owner.accept(&*world.store, owner.part(&entries, RowChange::Checkpoint(at))?).await?;
     owner.accept(&*world.store, owner.release()?).await?;

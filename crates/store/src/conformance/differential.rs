@@ -100,6 +100,7 @@ async fn snapshot(store: &(dyn Store + 'static), runs: &[RunId]) -> Result<Snaps
 
 /// The list is brought up to date before it is read: how far it may lag is each store's own.
 pub(super) fn listing(turn: u64) -> [Operation; 2] {
-    let filter = IndexFilter { limit: 1 + u32::try_from(turn % 50).unwrap_or(0), ..Default::default() };
+    let filter =
+        IndexFilter { limit: 1 + u32::try_from(turn % 50).unwrap_or(0), ..Default::default() };
     [Operation::RefreshIndex(100_000), Operation::ListRuns(filter)]
 }

@@ -7,9 +7,7 @@ use mainstay_core::{
     inbox::InboxBody,
     store::{
         StoreError,
-        operation::{
-            Delivered, FireTimers, FiredTimers, InboxRequest, OutboxMessage,
-        },
+        operation::{Delivered, FireTimers, FiredTimers, InboxRequest, OutboxMessage},
         row::InboxRow,
     },
     wait::{Wait, WaitMode},
@@ -35,7 +33,11 @@ pub(super) async fn a_message_counts_once_per_key(world: World) -> Verdict {
     let run_id = world.start(world.new_run()?).await?;
     let first = world.tell(run_id, "order-1").await?;
     equal("the first", first, Delivered::Accepted { position: 1, woke: false })?;
-    equal("the second", world.tell(run_id, "order-1").await?, Delivered::Duplicate { position: 1 })?;
+    equal(
+        "the second",
+        world.tell(run_id, "order-1").await?,
+        Delivered::Duplicate { position: 1 },
+    )?;
     world.tell(run_id, "order-2").await?;
     equal("the head", world.row(run_id).await?.inbox_head, 2)?;
     let after = world.store.inbox(InboxRequest { run_id, after: 1 }).await?;
@@ -94,19 +96,16 @@ pub(super) async fn a_message_keeps_its_payloads(world: World) -> Verdict {
     let mut message = signal(run_id, "with")?;
     message.payloads.push(payload(&json!("x".repeat(10_000)))?);
     world.store.deliver(message.clone()).await?;
-    let kept = InboxRow {
-        position: 1,
-        key: message.key,
-        body: message.body,
-        payloads: message.payloads,
-    };
+    let kept =
+        InboxRow { position: 1, key: message.key, body: message.body, payloads: message.payloads };
     equal("the message as it was sent", inbox(&world, run_id).await?, vec![kept])
 }
 
 pub(super) async fn a_message_with_a_zero_character_is_refused(world: World) -> Verdict {
     let run_id = world.start(world.new_run()?).await?;
     let refused = world.store.deliver(signal(run_id, "zero\0")?).await;
-    let poison = matches!(refused, Err(StoreError::Poison { run_id: Some(id), .. }) if id == run_id);
+    let poison =
+        matches!(refused, Err(StoreError::Poison { run_id: Some(id), .. }) if id == run_id);
     holds("poison", poison)?;
     equal("the head", world.row(run_id).await?.inbox_head, 0)?;
     // The same character inside a JSON value is escaped there and hurts nobody.

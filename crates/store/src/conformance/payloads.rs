@@ -12,7 +12,8 @@ use super::{Owner, Verdict, World, equal, holds, world::lane};
 fn noise(len: usize, seed: u64) -> Payload {
     let mut state = seed.wrapping_mul(2) + 1;
     let byte = |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     };
     Payload::from_bytes((0..len).map(byte).collect::<Vec<_>>())

@@ -9,7 +9,7 @@ use mainstay_core::{
     review::{Decision, ReviewOutcome, ReviewReason, ReviewRequest},
     run::RunStatus,
     store::{
-        operation::{Decided, DecideReview, InboxRequest},
+        operation::{DecideReview, Decided, InboxRequest},
         row::{ReviewFilter, ReviewRow},
     },
     wait::{Wait, WaitMode},
@@ -135,8 +135,7 @@ pub(super) async fn a_closed_review_cannot_be_decided(world: World) -> Verdict {
     equal("open", open.iter().map(|r| r.request.review_id).collect(), vec![kept.review_id])?;
     let unknown = DecideReview { review_id: world.review_id(), ..decision(&kept, "ada") };
     equal("unknown", world.store.decide(unknown).await?, Decided::Unknown)?;
-    let expired =
-        DecideReview { outcome: ReviewOutcome::Expired, ..decision(&kept, "nobody") };
+    let expired = DecideReview { outcome: ReviewOutcome::Expired, ..decision(&kept, "nobody") };
     equal("expired", world.store.decide(expired).await?, Decided::Counted(owner.run_id))?;
     let late = world.store.decide(decision(&kept, "ada")).await?;
     equal("too late", late, Decided::Closed(Some(ReviewOutcome::Expired)))

@@ -72,7 +72,8 @@ pub(super) async fn a_refused_start_leaves_nothing(world: World) -> Verdict {
     let mut bad = good.clone();
     bad.tags = "team=\0".to_owned();
     let refused = world.store.create_run(Box::new(bad)).await;
-    let poison = matches!(refused, Err(StoreError::Poison { run_id: Some(id), .. }) if id == good.run_id);
+    let poison =
+        matches!(refused, Err(StoreError::Poison { run_id: Some(id), .. }) if id == good.run_id);
     holds("a zero character is poison", poison)?;
     equal("no row", world.store.run(good.run_id).await?, None)?;
     world.start(good).await.map(drop)
@@ -82,9 +83,8 @@ pub(super) async fn of_racing_starts_with_one_key_one_wins(world: World) -> Verd
     let mut tasks = Vec::new();
     for _ in 0..24 {
         let (store, run) = (world.store.clone(), keyed(world.new_run()?, "order-1", b"input"));
-        tasks.push(tokio::spawn(async move {
-            (run.run_id, store.create_run(Box::new(run)).await)
-        }));
+        tasks
+            .push(tokio::spawn(async move { (run.run_id, store.create_run(Box::new(run)).await) }));
     }
     let (mut winners, mut seen) = (Vec::new(), Vec::new());
     for task in tasks {

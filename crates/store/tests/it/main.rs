@@ -1,5 +1,6 @@
 //! The stores at their outer border: conformance, faults, files.
 
+mod faults;
 mod folder;
 mod model;
 mod postgres;

@@ -1,0 +1,344 @@
+//! Draws operations that make sense often enough, and no sense often enough.
+
+mod parts;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use mainstay_core::{
+    digest::Digest,
+    flow::{FlowDefinition, FlowVersion},
+    id::{RunId, SessionId},
+    inbox::InboxBody,
+    review::{Decision, ReviewOutcome, ReviewRequest},
+    store::{
+        StoreError,
+        operation::{
+            Append, Appended, BeatRequest, ClaimRequest, CreatedRun, DecideReview, Delivery,
+            FireTimers, InboxRequest, JournalRequest, OpenSession, Operation, PayloadRequest,
+            Reply,
+        },
+        row::{OutboxRow, ReviewFilter},
+    },
+    time::Timestamp,
+};
+
+use super::{
+    super::{
+        Failure, Owner, World,
+        world::{LEASE, lane, signal},
+    },
+    listing,
+};
+
+/// A seeded stream of numbers (SplitMix64).
+pub(super) struct Draw(u64);
+
+impl Draw {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    fn one_in(&mut self, n: u64) -> bool {
+        self.below(n) == 0
+    }
+
+    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+        let index = usize::try_from(self.below(from.len() as u64)).ok()?;
+        from.get(index)
+    }
+}
+
+/// What the workers, people and clocks of a sequence know.
+pub(super) struct Generator {
+    draw: Draw,
+    sessions: Vec<SessionId>,
+    runs: Vec<RunId>,
+    /// Views of runs by those that claimed them, true or not any more.
+    owners: BTreeMap<RunId, Owner>,
+    /// How far each owner has read its run's inbox.
+    read: BTreeMap<RunId, u64>,
+    stale: Vec<Owner>,
+    last_append: Vec<Append>,
+    reviews: Vec<ReviewRequest>,
+    outbox: Vec<OutboxRow>,
+    payloads: Vec<(RunId, Digest, u64)>,
+    queued: VecDeque<Operation>,
+    drawn: BTreeSet<&'static str>,
+}
+
+impl Generator {
+    /// Starts from a seed.
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            draw: Draw(seed),
+            sessions: Vec::new(),
+            runs: Vec::new(),
+            owners: BTreeMap::new(),
+            read: BTreeMap::new(),
+            stale: Vec::new(),
+            last_append: Vec::new(),
+            reviews: Vec::new(),
+            outbox: Vec::new(),
+            payloads: Vec::new(),
+            queued: VecDeque::new(),
+            drawn: BTreeSet::new(),
+        }
+    }
+
+    /// Returns every run that was started.
+    pub(super) fn runs(&self) -> &[RunId] {
+        &self.runs
+    }
+
+    /// Returns operations that were never drawn, other than those with nothing to compare.
+    pub(super) fn missing(&self) -> Vec<&'static str> {
+        let all = Operation::NAMES.iter().copied();
+        all.filter(|n| !["migrate", "facts"].contains(n) && !self.drawn.contains(n)).collect()
+    }
+
+    /// Draws the next operation; the clock may move before it.
+    pub(super) fn next(&mut self, world: &World) -> Result<Operation, Failure> {
+        let operation = match self.queued.pop_front() {
+            Some(operation) => operation,
+            None => self.fresh(world)?,
+        };
+        self.drawn.insert(operation.name());
+        Ok(operation)
+    }
+
+    fn fresh(&mut self, world: &World) -> Result<Operation, Failure> {
+        if self.draw.one_in(12) {
+            world.clock.advance(Duration::from_millis(self.draw.below(4_000)));
+        }
+        Ok(match self.draw.below(100) {
+            0..12 => self.create_run(world)?,
+            12..26 => self.claim(world),
+            26..58 => self.append(world)?,
+            58..68 => self.deliver(world)?,
+            68..73 => self.session(world),
+            73..78 => self.end_of_session(world),
+            78..81 => Operation::FireTimers(FireTimers { limit: 1 + self.small(4) }),
+            81..85 => self.decide(world),
+            85..88 => self.outbox(),
+            _ => self.read(world),
+        })
+    }
+
+    fn small(&mut self, bound: u64) -> u32 {
+        u32::try_from(self.draw.below(bound)).unwrap_or(0)
+    }
+
+    fn a_lane(&mut self) -> FlowVersion {
+        lane(if self.draw.one_in(4) { "other" } else { "desk" })
+    }
+
+    fn a_session(&mut self, world: &World) -> SessionId {
+        let known = self.draw.pick(&self.sessions).copied();
+        known.filter(|_| !self.draw.one_in(20)).unwrap_or_else(|| world.session_id())
+    }
+
+    fn a_run(&mut self, world: &World) -> RunId {
+        let known = self.draw.pick(&self.runs).copied();
+        known.filter(|_| !self.draw.one_in(20)).unwrap_or_else(|| world.run_id())
+    }
+
+    fn create_run(&mut self, world: &World) -> Result<Operation, Failure> {
+        let tenant = if self.draw.one_in(3) { "globex" } else { "acme" };
+        let mut run = world.new_run_of(&self.a_lane(), tenant)?;
+        if self.draw.one_in(2) {
+            let input = Digest::of(&[u8::from(self.draw.one_in(3))]);
+            run.key = Some((format!("order-{}", self.draw.below(20)), input));
+        }
+        if self.draw.one_in(5) {
+            run.priority = 5;
+        }
+        if self.draw.one_in(10) {
+            run.run_id = self.a_run(world);
+        }
+        if self.draw.one_in(40) {
+            run.tags.push('\0');
+        }
+        Ok(Operation::CreateRun(Box::new(run)))
+    }
+
+    fn claim(&mut self, world: &World) -> Operation {
+        let session = self.a_session(world);
+        let limit = self.draw.below(4) as usize;
+        let mut wish: ClaimRequest = world.wish(session, limit);
+        if self.draw.one_in(2) {
+            wish.lanes = vec![lane("other"), lane("desk")];
+        }
+        Operation::Claim(wish)
+    }
+
+    fn deliver(&mut self, world: &World) -> Result<Operation, Failure> {
+        let run_id = self.a_run(world);
+        let mut message: Delivery = signal(run_id, &format!("m{}", self.draw.below(12)))?;
+        match self.draw.below(8) {
+            0 => message.body = InboxBody::RetryRequested { by: "ada".to_owned() },
+            1 => message.payloads.push(parts::bytes(9_000, self.draw.next())),
+            2 if self.draw.one_in(6) => message.key.push('\0'),
+            _ => {}
+        }
+        Ok(Operation::Deliver(message))
+    }
+
+    fn session(&mut self, world: &World) -> Operation {
+        if self.sessions.len() < 2 || self.draw.one_in(3) {
+            let session =
+                if self.draw.one_in(8) { self.a_session(world) } else { world.session_id() };
+            let lanes = vec![lane("desk"), lane("other")];
+            let name = "host/1".to_owned();
+            return Operation::OpenSession(OpenSession {
+                session,
+                name,
+                lanes,
+                lease: LEASE,
+                proof: None,
+            });
+        }
+        let session = self.a_session(world);
+        let draining = self.draw.one_in(10);
+        Operation::Beat(BeatRequest { session, lease: LEASE, draining })
+    }
+
+    fn end_of_session(&mut self, world: &World) -> Operation {
+        let session = self.a_session(world);
+        match self.draw.below(6) {
+            0 => Operation::CloseSession(session),
+            1 => Operation::Revoke(session),
+            2 => Operation::TakeOver(session),
+            3 => {
+                self.queued.push_back(Operation::TakeOver(session));
+                Operation::Revoke(session)
+            }
+            _ => Operation::Beat(BeatRequest { session, lease: LEASE, draining: false }),
+        }
+    }
+
+    fn decide(&mut self, world: &World) -> Operation {
+        let known = self.draw.pick(&self.reviews).cloned();
+        let right = !self.draw.one_in(5);
+        let (review_id, digest) =
+            known.map_or((world.review_id(), Digest::ZERO), |r| (r.review_id, r.subject_digest));
+        let outcome = if self.draw.one_in(4) {
+            ReviewOutcome::Expired
+        } else {
+            let decision = Decision::Respond { text: format!("{}", self.draw.below(9)) };
+            ReviewOutcome::Decided { decision, by: "ada".to_owned(), at: Timestamp::default() }
+        };
+        let subject_digest = if right { digest } else { Digest::of(b"other") };
+        Operation::Decide(DecideReview { review_id, subject_digest, outcome })
+    }
+
+    fn outbox(&mut self) -> Operation {
+        if self.outbox.is_empty() || self.draw.one_in(2) {
+            return Operation::Outbox(u32::MAX);
+        }
+        let some = self.draw.below(3) as usize + 1;
+        Operation::OutboxDone(self.outbox.iter().take(some).cloned().collect())
+    }
+
+    fn read(&mut self, world: &World) -> Operation {
+        let run_id = self.a_run(world);
+        match self.draw.below(13) {
+            0 => Operation::Run(run_id),
+            1 => Operation::Inbox(InboxRequest { run_id, after: self.draw.below(4) }),
+            2 | 3 => {
+                let from = 1 + self.draw.below(6);
+                Operation::Journal(JournalRequest { run_id, from, limit: self.small(9) })
+            }
+            4 | 5 => self.some_payloads(run_id),
+            6 => Operation::Reviews(ReviewFilter::Open(self.small(5))),
+            7 => Operation::Reviews(ReviewFilter::OfRun(run_id)),
+            8 => Operation::Sessions(()),
+            9 => Operation::Unexplained(()),
+            10 => self.a_flow(),
+            11 if self.draw.one_in(2) => Operation::RebuildIndex(()),
+            _ => {
+                let [refresh, list] = listing(self.draw.next());
+                self.queued.push_back(list);
+                refresh
+            }
+        }
+    }
+
+    fn some_payloads(&mut self, run_id: RunId) -> Operation {
+        let wanted = match self.draw.pick(&self.payloads) {
+            Some((of, digest, at)) => (*of, vec![(*digest, *at), (Digest::ZERO, *at)]),
+            None => (run_id, vec![(Digest::ZERO, 1)]),
+        };
+        Operation::Payloads(PayloadRequest { run_id: wanted.0, wanted: wanted.1 })
+    }
+
+    fn a_flow(&mut self) -> Operation {
+        self.queued.push_back(Operation::Flows(()));
+        Operation::RegisterFlow(FlowDefinition {
+            name: format!("flow{}", self.draw.below(3)),
+            version: 1 + self.small(2),
+            description: String::new(),
+            state_schema: serde_json::json!({"title": self.draw.below(2)}),
+            steps: Vec::new(),
+        })
+    }
+
+    /// Remembers what the model answered, as the ones who asked would.
+    pub(super) fn learn(&mut self, operation: &Operation, reply: &Result<Reply, StoreError>) {
+        let Ok(reply) = reply else { return };
+        match (operation, reply) {
+            (Operation::CreateRun(run), Reply::CreateRun(CreatedRun::Created)) => {
+                self.runs.push(run.run_id);
+            }
+            (Operation::OpenSession(open), _) => self.sessions.push(open.session),
+            (Operation::Outbox(_), Reply::Outbox(rows)) => self.outbox = rows.clone(),
+            (Operation::Claim(_), Reply::Claim(claimed)) => {
+                for claimed in claimed {
+                    let run_id = claimed.run.run_id;
+                    self.stale.extend(self.owners.insert(run_id, Owner::of(claimed)));
+                    self.read.insert(run_id, claimed.run.inbox_head);
+                }
+            }
+            (Operation::Append(parts), Reply::Append(answers)) => {
+                self.last_append.clone_from(parts);
+                for (part, answer) in parts.iter().zip(answers) {
+                    self.learn_part(part, answer);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn learn_part(&mut self, part: &Append, answer: &Appended) {
+        match answer {
+            Appended::Accepted => {
+                self.reviews.extend(part.reviews.iter().cloned());
+                for row in &part.rows {
+                    let of_row =
+                        row.payloads.iter().map(|p| (part.run_id, p.digest(), row.position));
+                    self.payloads.extend(of_row);
+                }
+                if let Some(owner) = self.owners.get_mut(&part.run_id) {
+                    let head = owner.head;
+                    owner.head =
+                        part.rows.iter().fold(head, |head, row| row.head(part.run_id, head));
+                }
+            }
+            Appended::InboxMoved { head } => {
+                self.read.insert(part.run_id, *head);
+            }
+            Appended::Fenced { .. } => self.stale.extend(self.owners.remove(&part.run_id)),
+            Appended::Poison(_) => {}
+        }
+    }
+}
