@@ -1,11 +1,11 @@
-//! What stands before a call and behind it, as rules: leave, arguments, rate, breaker, result.
+//! What stands before a call and behind it, as rules: leave, arguments, result, health.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{io, sync::Arc};
 
 use serde_json::Value;
 
 use crate::{
-    breaker::{Admission, Breaker, BreakerPolicy, Health, Unavailable},
+    breaker::Health,
     code::Code,
     failure::Retryability,
     schema::{SchemaCheck, SchemaError},
@@ -13,8 +13,7 @@ use crate::{
 };
 
 use super::{
-    Denial, DenialReason, Grants, RateGate, TookEffect, Tool, ToolCatalog, ToolFailure,
-    ToolOutcome, ToolSpec,
+    Denial, DenialReason, Grants, TookEffect, Tool, ToolCatalog, ToolFailure, ToolOutcome, ToolSpec,
 };
 
 /// The most bytes that arguments or a result may have as JSON.
@@ -111,73 +110,6 @@ impl io::Write for Room {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-/// Why an attempt must wait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotNow {
-    /// The tool was called as often as it may be. This is a wait, not a failure.
-    RateLimited {
-        /// How long until a call can pass.
-        wait: Duration,
-    },
-    /// The tool failed too often.
-    Unavailable(Unavailable),
-}
-
-impl fmt::Display for NotNow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RateLimited { wait } => write!(f, "rate limit reached; next call in {wait:?}"),
-            Self::Unavailable(unavailable) => unavailable.fmt(f),
-        }
-    }
-}
-
-impl ToolFailure {
-    /// Makes the failure of a call that an open breaker kept from being made.
-    #[must_use]
-    pub fn at_rest(unavailable: Unavailable) -> Self {
-        Self::unavailable("it failed too often and is given a rest")
-            .with_retry_after(unavailable.retry_after)
-    }
-}
-
-/// Rate limit and circuit breaker of one tool in one process.
-#[derive(Debug, Clone)]
-pub struct Gate {
-    rate: Option<RateGate>,
-    breaker: Breaker,
-}
-
-impl Gate {
-    /// Makes the gate of a tool.
-    #[must_use]
-    pub fn new(spec: &ToolSpec, breaker: BreakerPolicy) -> Self {
-        Self { rate: spec.rate.map(RateGate::new), breaker: Breaker::new(breaker) }
-    }
-
-    /// Lets an attempt pass.
-    ///
-    /// # Errors
-    /// The rate limit is reached or the breaker is open.
-    pub fn admit(&mut self, now: Timestamp) -> Result<Admission, NotNow> {
-        if let Some(rate) = &mut self.rate {
-            rate.admit(now).map_err(|wait| NotNow::RateLimited { wait })?;
-        }
-        self.breaker.admit(now).map_err(NotNow::Unavailable)
-    }
-
-    /// Takes in how an attempt ended.
-    pub fn report(&mut self, admission: Admission, health: Health, now: Timestamp) {
-        self.breaker.report(admission, health, now);
-    }
-
-    /// Returns the breaker, to show where it stands.
-    #[must_use]
-    pub const fn breaker(&self) -> &Breaker {
-        &self.breaker
     }
 }
 

@@ -1,7 +1,9 @@
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde_json::json;
 
-use crate::tool::{RateLimit, ToolCall};
+use crate::tool::ToolCall;
 
 use super::*;
 
@@ -95,23 +97,6 @@ fn a_result_that_does_not_fit_is_rejected_whole_and_may_have_acted() {
         let outcome = outcome(&spec, Err(failure), Timestamp::from_millis(0));
         assert!(matches!(outcome, ToolOutcome::InDoubt(_)));
     }
-}
-
-#[test]
-fn a_gate_counts_calls_and_rests_after_failures() {
-    let now = Timestamp::from_millis(0);
-    let rate = RateLimit::new(20, Duration::from_secs(1));
-    let mut gate = Gate::new(&spec().with_rate(rate), BreakerPolicy::default());
-    for _ in 0..20 {
-        let admission = gate.admit(now).unwrap();
-        gate.report(admission, Health::Ill, now);
-    }
-    assert!(matches!(gate.admit(now), Err(NotNow::RateLimited { .. })));
-    let later = now.after(Duration::from_secs(1));
-    let Err(NotNow::Unavailable(unavailable)) = gate.admit(later) else { panic!("closed") };
-    let failure = ToolFailure::at_rest(unavailable);
-    assert_eq!(failure.code, Code::ToolUnavailable);
-    assert_eq!(failure.retry_after, Some(Duration::from_secs(29)));
 }
 
 #[test]
