@@ -128,7 +128,7 @@ fn scaled(text: &str, scale: u64) -> Option<u64> {
         return None;
     }
     let unit = 10_u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
-    let per_unit = (scale % unit == 0).then_some(scale / unit)?;
+    let per_unit = scale.is_multiple_of(unit).then_some(scale / unit)?;
     let fraction = fraction.parse::<u64>().ok()?.checked_mul(per_unit)?;
     whole.parse::<u64>().ok()?.checked_mul(scale)?.checked_add(fraction)
 }

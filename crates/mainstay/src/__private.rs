@@ -2,6 +2,7 @@
 
 mod input;
 mod routes;
+mod tools;
 mod values;
 
 pub use futures::future::BoxFuture;
@@ -12,16 +13,21 @@ pub use mainstay_core::{
     flow::{
         Access, Condition, FlowDefinition, Input, StepDefinition, StepKind, StepOptions, Trigger,
     },
+    tool::{EffectClass, KeyValidity, RateLimit, Reconciled, Reversibility, ToolFailure, ToolSpec},
 };
 pub use mainstay_engine::{
-    context::StepContext,
+    context::{StepContext, ToolUse},
     program::{Flow, FlowProgram, InputError, Inputs, Route, StepDone},
 };
+pub use mainstay_tools::{NativeTool, ToolContext, native::spec_of};
+pub use schemars;
+pub use serde;
 pub use serde_json::Value;
 
 pub use self::{
     input::initial,
     routes::{Unheard, is_route, route, unheard, variant},
+    tools::{ToolRequest, ToolReturn, tool_returned},
     values::{
         FlowState, StepReturn, StepValue, is_state, is_step_return, migrated, no_such_step,
         read_input, read_optional, read_state, returned, schema, write,

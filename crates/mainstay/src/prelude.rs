@@ -1,11 +1,15 @@
 //! What a flow's author needs in scope: `use mainstay::prelude::*;`.
 
-pub use mainstay_core::failure::StepError;
+pub use mainstay_core::{
+    failure::StepError,
+    tool::{Reconciled, ToolFailure, ToolOutcome},
+};
 pub use mainstay_engine::{
     context::StepContext,
     program::{Flow, Route},
 };
 pub use mainstay_macros::{Route, flow, tool};
+pub use mainstay_tools::ToolContext;
 pub use schemars::JsonSchema;
 pub use serde::{Deserialize, Serialize};
 

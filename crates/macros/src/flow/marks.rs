@@ -74,21 +74,21 @@ impl Marks {
             report.at(&attribute, both);
             return;
         }
-        let kind = match self.read_due(&attribute) {
-            Ok(kind) => kind,
-            Err(error) => {
-                report.add(error);
-                DueKind::Unreadable
-            }
-        };
+        let kind = self.read_due(&attribute, report).unwrap_or_else(|error| {
+            report.add(error);
+            DueKind::Unreadable
+        });
         self.due = Some(Due { attribute, kind });
     }
 
-    fn read_due(&mut self, attribute: &Attribute) -> Result<DueKind> {
+    /// Options that cannot be read are reported, but the trigger before them counts.
+    fn read_due(&mut self, attribute: &Attribute, report: &mut Report) -> Result<DueKind> {
         let word = word(attribute);
         if word == "start" {
             if let Meta::List(_) = &attribute.meta {
-                attribute.parse_args_with(|input: ParseStream<'_>| self.options.read(input))?;
+                let read =
+                    attribute.parse_args_with(|input: ParseStream<'_>| self.options.read(input));
+                report.keep(read);
             }
             return Ok(DueKind::Start);
         }
@@ -100,7 +100,11 @@ impl Marks {
             let condition = input.parse::<Condition>()?;
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
-                self.options.read(input)?;
+                let read = self.options.read(input);
+                if report.keep(read).is_none() {
+                    // The parser insists that everything was read.
+                    input.parse::<TokenStream>()?;
+                }
             }
             Ok(condition)
         })?;

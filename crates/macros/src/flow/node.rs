@@ -46,7 +46,7 @@ pub(crate) enum Trigger {
 /// One parameter after `self`.
 pub(crate) enum Parameter {
     Context,
-    Value(Wanted),
+    Value(Box<Wanted>),
 }
 
 /// A value the node wants from another one.
@@ -211,7 +211,7 @@ fn read_parameters(
             check_context(&typed.ty, role, &parameters, report);
             parameters.push(Parameter::Context);
         } else {
-            parameters.push(Parameter::Value(wanted(&typed.ty, from, report)));
+            parameters.push(Parameter::Value(Box::new(wanted(&typed.ty, from, report))));
         }
     }
     parameters

@@ -137,8 +137,9 @@ fn check_reachable(graph: &Graph<'_>, this: &Ident, report: &mut Report) {
 }
 
 fn check_endless(graph: &Graph<'_>, report: &mut Report) {
-    let endless = graph.endless();
-    for node in endless.iter().filter_map(|place| graph.nodes.get(*place)) {
+    let reachable = graph.reachable();
+    let endless = graph.endless().into_iter().filter(|place| reachable.contains(place));
+    for node in endless.filter_map(|place| graph.nodes.get(place)) {
         report.at(
             &node.name,
             format!("`{}` leads back to itself without a router in between, so the run would never end; let a router decide whether to go round again", node.name),

@@ -238,11 +238,13 @@ fn every_step_is_reachable(flow: &FlowDefinition) -> Vec<Finding> {
 }
 
 fn every_cycle_passes_a_router(flow: &FlowDefinition) -> Vec<Finding> {
+    let reachable = paths::reachable(flow);
     let mut known = paths::Places::new();
     let mut findings = Vec::new();
     for (place, step) in flow.steps.iter().enumerate() {
         let follows = paths::follows(flow, place);
-        if known.contains(&place) || !paths::returns_to_itself(flow, step, &follows) {
+        let lost = known.contains(&place) || !reachable.contains(&place);
+        if lost || !paths::returns_to_itself(flow, step, &follows) {
             continue;
         }
         known.extend(follows);

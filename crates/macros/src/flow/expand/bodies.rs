@@ -149,10 +149,12 @@ fn call(
         let variable = format_ident!("value_{index}", span = Span::mixed_site());
         reads.extend(read(flow, *bound, index, &variable));
         let place = wanted.shown.span().resolved_at(Span::mixed_site());
+        let mut here = variable;
+        here.set_span(place);
         arguments.push(if bound.optional {
-            quote_spanned!(place=> #variable.as_ref())
+            quote_spanned!(place=> #here.as_ref())
         } else {
-            quote_spanned!(place=> &#variable)
+            quote_spanned!(place=> &#here)
         });
     }
     (reads, quote!(#this.#name(#(#arguments),*)))

@@ -8,7 +8,7 @@ use syn::{Type, spanned::Spanned};
 
 use crate::flow::{
     Flow,
-    condition::RoutePath,
+    condition::{Condition, RoutePath},
     node::{Node, Role},
 };
 
@@ -43,7 +43,7 @@ fn returns_fit(node: &Node) -> TokenStream {
 /// Returns the routes that are heard, by the name of their type.
 fn heard<'a>(flow: &Flow<'a>) -> BTreeMap<String, Vec<&'a RoutePath>> {
     let mut heard: BTreeMap<String, Vec<&RoutePath>> = BTreeMap::new();
-    for route in flow.nodes.iter().filter_map(Node::condition).flat_map(|on| on.routes()) {
+    for route in flow.nodes.iter().filter_map(Node::condition).flat_map(Condition::routes) {
         heard.entry(route.route.to_string()).or_default().push(route);
     }
     heard

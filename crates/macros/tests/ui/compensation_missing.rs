@@ -1,0 +1,24 @@
+//! A compensation that does not exist.
+
+use mainstay::prelude::*;
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct Desk {
+    ticket: String,
+}
+
+#[flow(name = "desk", version = 1)]
+impl Desk {
+    #[start]
+    async fn classify(&self, _cx: &StepContext) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+
+    #[listen(classify)]
+    #[step(compensate = undo_pay)]
+    async fn pay(&self) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+}
+
+fn main() {}

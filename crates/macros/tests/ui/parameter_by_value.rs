@@ -1,0 +1,28 @@
+//! Parameters borrow.
+
+use mainstay::prelude::*;
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct Desk {
+    ticket: String,
+}
+
+#[flow(name = "desk", version = 1)]
+impl Desk {
+    #[start]
+    async fn classify(&self, _cx: &StepContext) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+
+    #[listen(classify)]
+    async fn answer(&self, _intent: String) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+
+    #[listen(answer)]
+    async fn send(&self, _answer: Option<String>) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+}
+
+fn main() {}

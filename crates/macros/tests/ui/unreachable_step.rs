@@ -1,0 +1,34 @@
+//! Two steps that wait for each other.
+
+use mainstay::prelude::*;
+
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct Desk {
+    ticket: String,
+}
+
+#[flow(name = "desk", version = 1)]
+impl Desk {
+    #[start]
+    async fn classify(&self, _cx: &StepContext) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+
+    #[listen(answer)]
+    async fn look_up(&self) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+
+    #[listen(look_up)]
+    async fn answer(&self) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+
+    #[listen(classify)]
+    #[finish]
+    async fn send(&self) -> Result<String> {
+        Ok(self.ticket.clone())
+    }
+}
+
+fn main() {}
