@@ -29,6 +29,9 @@ use assembly::Assembly;
 use dialect::{Dialect, Flow};
 pub use endpoint::{Endpoint, EndpointError, Key};
 
+/// How long a vendor that has said everything is given to close the answer.
+const PARTING: Duration = Duration::from_millis(50);
+
 /// A vendor whose models are asked over HTTP.
 pub struct Vendor {
     name: &'static str,
@@ -104,6 +107,9 @@ impl Vendor {
         while let Ok(Some(bytes)) = self.patiently(context, response.chunk()).await? {
             for event in events.push(&bytes)? {
                 if reader.read(&event, &mut assembly)? == Flow::Done {
+                    // The body's own end is usually there already. Whoever reads it can use the
+                    // connection again; whoever does not must open another.
+                    let _ = within(context, PARTING, response.chunk()).await;
                     return assembly.reply(model, self.estimate(model, request));
                 }
             }

@@ -6,6 +6,7 @@ use mainstay_core::code::Code;
 use reqwest::{Client, Url, redirect::Policy};
 
 const CONNECT: Duration = Duration::from_secs(10);
+const OLLAMA_PORT: u16 = 11_434;
 const SILENCE: Duration = Duration::from_secs(60);
 
 /// A secret that never prints.
@@ -75,8 +76,8 @@ impl Endpoint {
     pub const ANTHROPIC: &'static str = "https://api.anthropic.com";
     /// Google's address for Gemini.
     pub const GEMINI: &'static str = "https://generativelanguage.googleapis.com";
-    /// Where Ollama listens unless told otherwise, with the path of its OpenAI-compatible door.
-    pub const OLLAMA: &'static str = "http://127.0.0.1:11434/v1";
+    /// Where Ollama listens unless told otherwise.
+    pub const OLLAMA: &'static str = "127.0.0.1:11434";
 
     /// Makes an endpoint at a base URL, up to and without the last slash before the vendor's paths:
     /// `https://api.openai.com/v1`, `https://api.anthropic.com`.
@@ -90,6 +91,26 @@ impl Endpoint {
             "http" | "https" => Ok(Self { base, key: None, silence: SILENCE }),
             scheme => Err(wrong(format!("`{scheme}` is neither http nor https"))),
         }
+    }
+
+    /// Makes the endpoint of an Ollama from what its own variable `OLLAMA_HOST` may hold: a host, a
+    /// host and port, or a URL. Its door for OpenAI's language is below `/v1`.
+    ///
+    /// # Errors
+    /// No such address.
+    pub fn ollama(host: &str) -> Result<Self, EndpointError> {
+        let with_scheme =
+            if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
+        let mut endpoint = Self::new(&with_scheme)?;
+        let bare = endpoint.base.port().is_none() && endpoint.base.path() == "/";
+        if bare && endpoint.base.scheme() == "http" {
+            // Setting a port fails only for URLs without a host, which `http` does not have.
+            let _ = endpoint.base.set_port(Some(OLLAMA_PORT));
+        }
+        if !endpoint.base.path().ends_with("/v1") {
+            endpoint.base = endpoint.at("v1");
+        }
+        Ok(endpoint)
     }
 
     /// Sets the key that opens it.
@@ -149,6 +170,20 @@ mod tests {
     fn a_text_that_is_no_web_address_is_refused() {
         for wrong in ["", "localhost:8080", "ftp://host/v1"] {
             assert_eq!(Endpoint::new(wrong).unwrap_err().code(), Code::InvalidConfig, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_ollama_is_found_by_any_form_of_its_variable() {
+        let forms = [
+            ("127.0.0.1", "http://127.0.0.1:11434/v1/x"),
+            (Endpoint::OLLAMA, "http://127.0.0.1:11434/v1/x"),
+            ("http://gpu.lan:8080/", "http://gpu.lan:8080/v1/x"),
+            ("http://gpu.lan:8080/v1", "http://gpu.lan:8080/v1/x"),
+            ("https://models.example.com", "https://models.example.com/v1/x"),
+        ];
+        for (host, expected) in forms {
+            assert_eq!(Endpoint::ollama(host).unwrap().at("x").as_str(), expected, "{host}");
         }
     }
 

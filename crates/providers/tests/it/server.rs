@@ -1,6 +1,9 @@
 //! A local HTTP server that sends exactly the bytes it is told to, cut exactly where it is told.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use serde_json::Value;
 use tokio::{
@@ -68,6 +71,7 @@ pub(crate) struct Asked {
 pub(crate) struct Server {
     pub(crate) url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -82,14 +86,20 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let seen = asked.clone();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (seen, opened) = (asked.clone(), connections.clone());
         let task = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
+                opened.fetch_add(1, Ordering::SeqCst);
                 serve(stream, &answer, &seen).await;
             }
         });
-        Self { url, asked, task }
+        Self { url, asked, connections, task }
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
@@ -97,18 +107,23 @@ impl Server {
     }
 }
 
+/// Answers every request that comes over one connection.
 async fn serve(mut stream: TcpStream, answer: &Answer, seen: &Mutex<Vec<Asked>>) {
     stream.set_nodelay(true).unwrap();
-    let asked = read(&mut stream).await;
-    seen.lock().unwrap().push(asked);
-    // A client that has hung up is its own business.
-    let _ = write(&mut stream, answer).await;
-    if answer.end == End::Hang {
-        std::future::pending::<()>().await;
+    while let Some(asked) = read(&mut stream).await {
+        seen.lock().unwrap().push(asked);
+        // A client that has hung up is its own business.
+        let written = write(&mut stream, answer).await;
+        match answer.end {
+            End::Hang => std::future::pending::<()>().await,
+            End::Proper if written.is_ok() => {}
+            End::Proper | End::Cut => return,
+        }
     }
 }
 
-async fn read(stream: &mut TcpStream) -> Asked {
+/// Returns the next request, or nothing if the client has hung up.
+async fn read(stream: &mut TcpStream) -> Option<Asked> {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -118,10 +133,14 @@ async fn read(stream: &mut TcpStream) -> Asked {
                 name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().unwrap())
             });
             if body.len() >= length.unwrap_or(0_usize) {
-                return Asked { head: head.to_owned(), body: serde_json::from_str(body).unwrap() };
+                let body = serde_json::from_str(body).unwrap();
+                return Some(Asked { head: head.to_owned(), body });
             }
         }
-        assert_ne!(stream.read_buf(&mut bytes).await.unwrap(), 0, "the request is cut");
+        if matches!(stream.read_buf(&mut bytes).await, Ok(0) | Err(_)) {
+            assert!(bytes.is_empty(), "the request is cut");
+            return None;
+        }
     }
 }
 
@@ -130,7 +149,7 @@ async fn write(stream: &mut TcpStream, answer: &Answer) -> std::io::Result<()> {
     for (name, value) in &answer.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await?;
+    stream.write_all(format!("{head}\r\n").as_bytes()).await?;
     for piece in answer.body.chunks(answer.piece.min(answer.body.len()).max(1)) {
         stream.write_all(format!("{:x}\r\n", piece.len()).as_bytes()).await?;
         stream.write_all(piece).await?;
@@ -139,7 +158,6 @@ async fn write(stream: &mut TcpStream, answer: &Answer) -> std::io::Result<()> {
     }
     if answer.end == End::Proper {
         stream.write_all(b"0\r\n\r\n").await?;
-        stream.shutdown().await?;
     }
     Ok(())
 }

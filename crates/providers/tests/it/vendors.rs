@@ -158,6 +158,19 @@ async fn a_vendor_that_falls_silent_midway_is_given_up() {
 }
 
 #[tokio::test]
+async fn calls_one_after_the_other_share_a_connection() {
+    for (vendor, open) in vendors() {
+        let (set, server) = over(vendor, open, answer(vendor, Scene::Json)).await;
+        let context = CallContext::new("k", Arc::new(Waiting));
+        for _ in 0..3 {
+            let asked = request(Scene::Json);
+            set.provider.call(&set.model, &asked, &context, &Silent).await.unwrap();
+        }
+        assert_eq!((server.asked().len(), server.connections()), (3, 1), "{vendor}");
+    }
+}
+
+#[tokio::test]
 async fn tool_arguments_that_are_not_json_are_a_failure_and_not_a_call() {
     let broken = stream("openai", "tool_call").replace("4711}", "4711");
     let (set, _server) = over("openai", Vendor::openai, Answer::stream(broken)).await;
