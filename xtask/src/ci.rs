@@ -64,7 +64,8 @@ fn clean(code: ExitCode) -> Result<()> {
 }
 
 fn format() -> Result<()> {
-    shell::run("cargo", &["fmt", "--all", "--check"])
+    // Names of files are enough: the difference is what `cargo fmt` is for.
+    shell::run("cargo", &["fmt", "--all", "--", "--check", "--files-with-diff"])
 }
 
 fn lints() -> Result<()> {
