@@ -15,8 +15,8 @@ mod statement;
 use mainstay_core::store::operation::{Append, Appended, RowChange};
 use sqlx::{PgConnection, Row};
 
-pub(super) use self::extras::push_stored;
 use self::change::Change;
+pub(super) use self::extras::push_stored;
 use super::{connect::Link, failure::Failed, shared::Shared};
 use crate::{sound, wire};
 

@@ -76,6 +76,16 @@ impl Address {
     }
 }
 
+/// Commits a transaction or rolls it back. A dropped one is rolled back only when its connection is
+/// used again, and would hold its locks until then.
+pub(super) async fn finish(
+    transaction: sqlx::Transaction<'_, sqlx::Postgres>,
+    commits: bool,
+) -> Result<(), Failed> {
+    let done = if commits { transaction.commit().await } else { transaction.rollback().await };
+    Ok(done?)
+}
+
 /// A connection that is made when it is needed and made again when it broke.
 pub(super) struct Link {
     address: Address,

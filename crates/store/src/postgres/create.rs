@@ -65,7 +65,9 @@ fn statement(shared: &Shared, run: &NewRun, lane: i32) -> QueryBuilder<Postgres>
 /// The key is kept only with a run that is new, or the key would lead to a run of another input.
 fn push_key(sql: &mut QueryBuilder<Postgres>, shared: &Shared, run: &NewRun) {
     let Some((key, input)) = &run.key else { return };
-    sql.push("kept AS (INSERT INTO mainstay.run_keys (tenant, key, input, run_id, created_at) SELECT ");
+    sql.push(
+        "kept AS (INSERT INTO mainstay.run_keys (tenant, key, input, run_id, created_at) SELECT ",
+    );
     sql.push_bind(run.tenant.as_str()).push(", ");
     sql.push_bind(key.as_str()).push(", ");
     sql.push_bind(input.as_bytes().as_slice()).push(", ");

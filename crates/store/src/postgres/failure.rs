@@ -31,7 +31,10 @@ impl From<sqlx::Error> for Failed {
             | sqlx::Error::ColumnNotFound(_)
             | sqlx::Error::ColumnIndexOutOfBounds { .. }
             | sqlx::Error::TypeNotFound { .. } => StoreError::Corrupt(error.to_string()).into(),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "all others are a broken connection")]
+            #[expect(
+                clippy::wildcard_enum_match_arm,
+                reason = "all others are a broken connection"
+            )]
             _ => Self::Lost(error.to_string()),
         }
     }

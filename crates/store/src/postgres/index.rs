@@ -10,7 +10,7 @@ use mainstay_core::{
 };
 use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 
-use super::{failure::Failed, shared::flow_version};
+use super::{connect::finish, failure::Failed, shared::flow_version};
 use crate::wire;
 
 /// Two refreshes at once could write the older view last; the second leaves it to the first. Lost
@@ -40,28 +40,38 @@ SELECT count(*) FROM written";
 /// Brings the list up to date with up to `limit` notes. Returns how many rows it wrote.
 pub(super) async fn refresh_index(sql: &mut PgConnection, limit: u32) -> Result<u64, Failed> {
     let mut transaction = sql.begin().await?;
-    if !sqlx::query_scalar::<_, bool>(ALONE).fetch_one(&mut *transaction).await? {
+    let written = refresh_within(&mut transaction, limit).await;
+    finish(transaction, written.is_ok()).await?;
+    written
+}
+
+async fn refresh_within(sql: &mut PgConnection, limit: u32) -> Result<u64, Failed> {
+    if !sqlx::query_scalar::<_, bool>(ALONE).fetch_one(&mut *sql).await? {
         return Ok(0);
     }
     let refresh = sqlx::query_scalar(REFRESH).bind(i64::from(limit));
-    let written: i64 = refresh.fetch_one(&mut *transaction).await?;
-    transaction.commit().await?;
-    wire::count(written).map_err(Failed::from)
+    wire::count(refresh.fetch_one(sql).await?).map_err(Failed::from)
 }
 
 /// Empties the list and builds it anew.
 pub(super) async fn rebuild_index(sql: &mut PgConnection) -> Result<u64, Failed> {
     let mut transaction = sql.begin().await?;
-    let lock = "SELECT pg_advisory_xact_lock(hashtextextended('mainstay.run_index', 0))";
-    sqlx::query(lock).execute(&mut *transaction).await?;
-    for empty in ["DELETE FROM mainstay.run_changes", "DELETE FROM mainstay.run_index"] {
-        sqlx::query(empty).execute(&mut *transaction).await?;
+    let filled = rebuild_within(&mut transaction).await;
+    finish(transaction, filled.is_ok()).await?;
+    filled
+}
+
+async fn rebuild_within(sql: &mut PgConnection) -> Result<u64, Failed> {
+    for prepare in [
+        "SELECT pg_advisory_xact_lock(hashtextextended('mainstay.run_index', 0))",
+        "DELETE FROM mainstay.run_changes",
+        "DELETE FROM mainstay.run_index",
+    ] {
+        sqlx::query(prepare).execute(&mut *sql).await?;
     }
     let mut fill = QueryBuilder::<Postgres>::new("INSERT INTO mainstay.run_index (");
     fill.push(COLUMNS).push(") SELECT ").push(COLUMNS).push(" FROM mainstay.runs");
-    let filled = fill.build().execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    Ok(filled.rows_affected())
+    Ok(fill.build().execute(sql).await?.rows_affected())
 }
 
 /// Returns runs from the list, newest first.

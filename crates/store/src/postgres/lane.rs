@@ -14,7 +14,9 @@ use mainstay_core::store::{
 };
 use tokio::sync::oneshot;
 
-use super::{append, connect::Link, failure::Failed, perform::perform, queue::Queue, shared::Shared};
+use super::{
+    append, connect::Link, failure::Failed, perform::perform, queue::Queue, shared::Shared,
+};
 
 /// At most this many parts in one commit.
 const PARTS: usize = 256;
@@ -69,7 +71,11 @@ pub(super) async fn serve(queue: Arc<Queue<Job>>, mut link: Link, shared: Arc<Sh
     }
 }
 
-async fn answer(link: &mut Link, shared: &Shared, operation: &Operation) -> Result<Reply, StoreError> {
+async fn answer(
+    link: &mut Link,
+    shared: &Shared,
+    operation: &Operation,
+) -> Result<Reply, StoreError> {
     let mut again = link.is_open() && is_read(operation);
     for _ in 0..TRIES {
         let failed = match within(shared.patience, perform(link, shared, operation)).await {
@@ -83,11 +89,16 @@ async fn answer(link: &mut Link, shared: &Shared, operation: &Operation) -> Resu
             return Err(explain(link, failed, operation).await);
         }
     }
-    Err(Failed::Victim("the server kept choosing this transaction as a victim".to_owned()).told(None))
+    Err(Failed::Victim("the server kept choosing this transaction as a victim".to_owned())
+        .told(None))
 }
 
 /// Commits one batch after the other until the queue is closed.
-pub(super) async fn serve_appends(queue: Arc<Queue<AppendJob>>, mut link: Link, shared: Arc<Shared>) {
+pub(super) async fn serve_appends(
+    queue: Arc<Queue<AppendJob>>,
+    mut link: Link,
+    shared: Arc<Shared>,
+) {
     loop {
         let jobs = queue.next(fits).await;
         if jobs.is_empty() {
@@ -151,7 +162,9 @@ async fn explain(link: &mut Link, failed: Failed, operation: &Operation) -> Stor
 async fn missing_schema(link: &mut Link) -> StoreError {
     match link.ready().await {
         Err(failed) => failed.told(None),
-        Ok(_) => StoreError::Corrupt("the schema has the right version and lacks a table".to_owned()),
+        Ok(_) => {
+            StoreError::Corrupt("the schema has the right version and lacks a table".to_owned())
+        }
     }
 }
 

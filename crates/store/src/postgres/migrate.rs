@@ -3,7 +3,7 @@
 use mainstay_core::store::StoreError;
 use sqlx::{Connection, PgConnection};
 
-use super::failure::Failed;
+use super::{connect::finish, failure::Failed};
 
 /// The steps, oldest first; a step's number is its place, from 1. Steps that a release carried are
 /// never changed again.
@@ -47,14 +47,22 @@ pub(super) async fn migrate(sql: &mut PgConnection) -> Result<i64, Failed> {
 
 async fn apply(sql: &mut PgConnection, step: &'static str, version: i64) -> Result<(), Failed> {
     let mut transaction = sql.begin().await?;
-    sqlx::query(LOCK).execute(&mut *transaction).await?;
-    if found(&mut transaction).await? >= version {
-        return Ok(transaction.rollback().await?);
+    let applied = apply_within(&mut transaction, step, version).await;
+    finish(transaction, applied.is_ok()).await?;
+    applied
+}
+
+async fn apply_within(
+    sql: &mut PgConnection,
+    step: &'static str,
+    version: i64,
+) -> Result<(), Failed> {
+    sqlx::query(LOCK).execute(&mut *sql).await?;
+    if found(sql).await? >= version {
+        return Ok(());
     }
-    sqlx::raw_sql(step).execute(&mut *transaction).await?;
-    sqlx::query("INSERT INTO mainstay.schema_version (version) VALUES ($1)")
-        .bind(version)
-        .execute(&mut *transaction)
-        .await?;
-    Ok(transaction.commit().await?)
+    sqlx::raw_sql(step).execute(&mut *sql).await?;
+    let note = sqlx::query("INSERT INTO mainstay.schema_version (version) VALUES ($1)");
+    note.bind(version).execute(sql).await?;
+    Ok(())
 }

@@ -24,10 +24,7 @@ pub(super) async fn outbox(sql: &mut PgConnection, limit: u32) -> Result<Vec<Out
 }
 
 /// Removes delivered messages.
-pub(super) async fn outbox_done(
-    sql: &mut PgConnection,
-    rows: &[OutboxRow],
-) -> Result<u64, Failed> {
+pub(super) async fn outbox_done(sql: &mut PgConnection, rows: &[OutboxRow]) -> Result<u64, Failed> {
     let done = sqlx::query(
         "DELETE FROM mainstay.outbox o
          USING unnest($1::uuid[], $2::bigint[], $3::int[]) AS d(run_id, position, n)

@@ -68,8 +68,12 @@ pub(super) async fn perform(
         O::RefreshIndex(limit) => {
             Reply::RefreshIndex(index::refresh_index(link.ready().await?, *limit).await?)
         }
-        O::RebuildIndex(()) => Reply::RebuildIndex(index::rebuild_index(link.ready().await?).await?),
-        O::ListRuns(filter) => Reply::ListRuns(index::list_runs(link.ready().await?, filter).await?),
+        O::RebuildIndex(()) => {
+            Reply::RebuildIndex(index::rebuild_index(link.ready().await?).await?)
+        }
+        O::ListRuns(filter) => {
+            Reply::ListRuns(index::list_runs(link.ready().await?, filter).await?)
+        }
         O::Unexplained(()) => {
             Reply::Unexplained(unexplained::unexplained(link.ready().await?).await?)
         }

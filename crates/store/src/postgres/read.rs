@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use mainstay_core::{
     digest::Digest,
     id::{RunId, SessionId},
-    journal::JournalRow,
+    journal::{JournalRow, Position},
     payload::Payload,
     store::{
         operation::{InboxRequest, JournalRequest, PayloadRequest},
@@ -110,26 +110,28 @@ pub(super) async fn payloads(
     sql: &mut PgConnection,
     request: &PayloadRequest,
 ) -> Result<Vec<Payload>, Failed> {
-    let mut found = inline_payloads(sql, request).await?;
+    let inline = inline_payloads(sql, request).await?;
     let missing: Vec<Digest> = request
         .wanted
         .iter()
+        .filter(|wanted| !inline.contains_key(*wanted))
         .map(|(digest, _)| *digest)
-        .filter(|digest| !found.contains_key(digest))
         .collect();
-    if !missing.is_empty() {
-        found.extend(large_payloads(sql, request.run_id, &missing).await?);
-    }
-    Ok(request.wanted.iter().filter_map(|(digest, _)| found.get(digest).cloned()).collect())
+    let large = match missing.as_slice() {
+        [] => HashMap::new(),
+        missing => large_payloads(sql, request.run_id, missing).await?,
+    };
+    let found = |wanted: &(Digest, Position)| inline.get(wanted).or_else(|| large.get(&wanted.0));
+    Ok(request.wanted.iter().filter_map(|wanted| found(wanted).cloned()).collect())
 }
 
 async fn inline_payloads(
     sql: &mut PgConnection,
     request: &PayloadRequest,
-) -> Result<HashMap<Digest, Payload>, Failed> {
+) -> Result<HashMap<(Digest, Position), Payload>, Failed> {
     let positions: Vec<i64> = request.wanted.iter().map(|(_, at)| wire::int(*at)).collect();
-    let blobs: Vec<Option<Vec<u8>>> = sqlx::query_scalar(
-        "SELECT inline FROM mainstay.journal
+    let rows = sqlx::query(
+        "SELECT position, inline FROM mainstay.journal
          WHERE run_id = $1 AND position = ANY($2) AND inline IS NOT NULL",
     )
     .bind(request.run_id.uuid())
@@ -137,9 +139,10 @@ async fn inline_payloads(
     .fetch_all(sql)
     .await?;
     let mut found = HashMap::new();
-    for blob in blobs {
-        let payloads = payload::decode(blob.as_deref())?;
-        found.extend(payloads.into_iter().map(|payload| (payload.digest(), payload)));
+    for row in rows {
+        let at = wire::count(row.try_get("position")?)?;
+        let payloads = payload::decode(row.try_get("inline")?)?;
+        found.extend(payloads.into_iter().map(|payload| ((payload.digest(), at), payload)));
     }
     Ok(found)
 }
@@ -148,7 +151,7 @@ async fn large_payloads(
     sql: &mut PgConnection,
     run_id: RunId,
     digests: &[Digest],
-) -> Result<Vec<(Digest, Payload)>, Failed> {
+) -> Result<HashMap<Digest, Payload>, Failed> {
     let rows = sqlx::query(
         "SELECT digest, bytes FROM mainstay.payloads
          WHERE week = $1 AND digest = ANY($2)

@@ -4,14 +4,14 @@ use mainstay_core::{
     id::{ReviewId, RunId},
     inbox::InboxBody,
     store::{
-        operation::{Decided, DecideReview, Delivered, Delivery},
+        operation::{DecideReview, Decided, Delivered, Delivery},
         row::{ReviewFilter, ReviewRow},
     },
     time::Timestamp,
 };
 use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 
-use super::{deliver::deliver, failure::Failed, shared::Shared};
+use super::{connect::finish, deliver::deliver, failure::Failed, shared::Shared};
 use crate::wire;
 
 fn review_row(row: &PgRow) -> Result<ReviewRow, Failed> {
@@ -45,10 +45,9 @@ pub(super) async fn reviews(
             .push(" AND ")
             .push_bind(*high)
             .push(" ORDER BY review_id"),
-        ReviewFilter::OfRun(run_id) => find
-            .push("run_id = ")
-            .push_bind(run_id.uuid())
-            .push(" ORDER BY opened_at, review_id"),
+        ReviewFilter::OfRun(run_id) => {
+            find.push("run_id = ").push_bind(run_id.uuid()).push(" ORDER BY opened_at, review_id")
+        }
         ReviewFilter::One(review_id) => find.push("review_id = ").push_bind(review_id.uuid()),
     };
     let rows = find.build().fetch_all(sql).await?;
@@ -56,33 +55,41 @@ pub(super) async fn reviews(
 }
 
 /// Decides a review and tells its run.
-///
-/// The run's row is locked before the review's, in the order in which a park takes them.
 pub(super) async fn decide(
     sql: &mut PgConnection,
     shared: &Shared,
     decision: &DecideReview,
 ) -> Result<Decided, Failed> {
     let mut transaction = sql.begin().await?;
+    let decided = decide_within(&mut transaction, shared, decision).await;
+    finish(transaction, matches!(decided, Ok(Decided::Counted(_)))).await?;
+    decided
+}
+
+/// The run's row is locked before the review's, in the order in which a park takes them.
+async fn decide_within(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    decision: &DecideReview,
+) -> Result<Decided, Failed> {
     let run = "SELECT run_id FROM mainstay.runs WHERE run_id =
                    (SELECT run_id FROM mainstay.reviews WHERE review_id = $1) FOR UPDATE";
-    sqlx::query(run).bind(decision.review_id.uuid()).execute(&mut *transaction).await?;
-    let Some(review) = locked(&mut transaction, decision.review_id).await? else {
+    sqlx::query(run).bind(decision.review_id.uuid()).execute(&mut *sql).await?;
+    let Some(review) = locked(sql, decision.review_id).await? else {
         return Ok(Decided::Unknown);
     };
     if let Some(refusal) = refuses(&review, decision) {
         return Ok(refusal);
     }
-    match deliver(&mut transaction, shared, &told(review.run_id, decision)).await? {
+    match deliver(sql, shared, &told(review.run_id, decision)).await? {
         Delivered::Ended | Delivered::Unknown => return Ok(Decided::Ended),
         Delivered::Accepted { .. } | Delivered::Duplicate { .. } => {}
     }
     sqlx::query("UPDATE mainstay.reviews SET open = false, outcome = $1 WHERE review_id = $2")
         .bind(wire::json(&decision.outcome)?)
         .bind(decision.review_id.uuid())
-        .execute(&mut *transaction)
+        .execute(sql)
         .await?;
-    transaction.commit().await?;
     Ok(Decided::Counted(review.run_id))
 }
 

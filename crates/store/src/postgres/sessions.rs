@@ -15,7 +15,7 @@ use mainstay_core::{
 };
 use sqlx::{Connection, PgConnection, Row, postgres::PgRow};
 
-use super::{failure::Failed, shared::Shared};
+use super::{connect::finish, failure::Failed, shared::Shared};
 use crate::{sound, wire};
 
 /// Opens a session; the same one again changes nothing. Returns the end of its lease.
@@ -107,9 +107,8 @@ async fn moved(sql: &mut PgConnection, session: SessionId) -> Result<Vec<(RunId,
     .bind(session.uuid())
     .fetch_all(sql)
     .await?;
-    let moved = |row: &PgRow| {
-        Ok((RunId::from_uuid(row.try_get(0)?), wire::count(row.try_get(1)?)?))
-    };
+    let moved =
+        |row: &PgRow| Ok((RunId::from_uuid(row.try_get(0)?), wire::count(row.try_get(1)?)?));
     rows.iter().map(moved).collect()
 }
 
@@ -157,17 +156,23 @@ async fn end(
     crash: i32,
 ) -> Result<u64, Failed> {
     let mut transaction = sql.begin().await?;
-    let closed = sqlx::query(close).bind(session.uuid()).execute(&mut *transaction).await?;
+    let queued = end_within(&mut transaction, session, close, crash).await;
+    finish(transaction, queued.is_ok()).await?;
+    queued
+}
+
+async fn end_within(
+    sql: &mut PgConnection,
+    session: SessionId,
+    close: &'static str,
+    crash: i32,
+) -> Result<u64, Failed> {
+    let closed = sqlx::query(close).bind(session.uuid()).execute(&mut *sql).await?;
     if closed.rows_affected() == 0 {
         return Ok(0);
     }
-    let queued: i64 = sqlx::query_scalar(QUEUE_AGAIN)
-        .bind(session.uuid())
-        .bind(crash)
-        .fetch_one(&mut *transaction)
-        .await?;
-    transaction.commit().await?;
-    wire::count(queued).map_err(Failed::from)
+    let queue = sqlx::query_scalar(QUEUE_AGAIN).bind(session.uuid()).bind(crash);
+    wire::count(queue.fetch_one(sql).await?).map_err(Failed::from)
 }
 
 /// Runs are locked in ascending order, as by every statement that locks several.

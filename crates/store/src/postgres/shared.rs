@@ -36,7 +36,11 @@ impl Shared {
     /// Remembers that a run was claimed after a crash: only then does its progress change its row.
     pub(super) fn note_crashes(&self, run_id: RunId, crashes: u32) {
         let mut shaky = lock(&self.shaky);
-        if crashes > 0 { shaky.insert(run_id) } else { shaky.remove(&run_id) };
+        if crashes > 0 {
+            shaky.insert(run_id)
+        } else {
+            shaky.remove(&run_id)
+        };
     }
 
     /// Returns whether a run was claimed after a crash and has made no progress since.
@@ -45,7 +49,11 @@ impl Shared {
     }
 
     /// Returns the number of a flow version's lane; lanes are never removed.
-    pub(super) async fn lane(&self, sql: &mut PgConnection, flow: &FlowVersion) -> Result<i32, Failed> {
+    pub(super) async fn lane(
+        &self,
+        sql: &mut PgConnection,
+        flow: &FlowVersion,
+    ) -> Result<i32, Failed> {
         if let Some(lane) = lock(&self.lanes).get(flow) {
             return Ok(*lane);
         }
@@ -56,7 +64,8 @@ impl Shared {
 }
 
 async fn find_or_add_lane(sql: &mut PgConnection, flow: &FlowVersion) -> Result<i32, Failed> {
-    let find = "SELECT lane FROM mainstay.lanes WHERE flow = $1 AND version = $2 AND definition = $3";
+    let find =
+        "SELECT lane FROM mainstay.lanes WHERE flow = $1 AND version = $2 AND definition = $3";
     let add = "INSERT INTO mainstay.lanes (flow, version, definition) VALUES ($1, $2, $3)
                ON CONFLICT DO NOTHING";
     for statement in [find, add, find] {

@@ -30,11 +30,7 @@ pub(super) async fn fire_timers(
     Ok(FiredTimers { fired, next_in: next_in(sql, shared).await? })
 }
 
-async fn due(
-    sql: &mut PgConnection,
-    shared: &Shared,
-    limit: u32,
-) -> Result<Vec<TimerRow>, Failed> {
+async fn due(sql: &mut PgConnection, shared: &Shared, limit: u32) -> Result<Vec<TimerRow>, Failed> {
     let rows = sqlx::query(
         "SELECT run_id, key, due_at FROM mainstay.timers
          WHERE shard = 0 AND due_at <= mainstay.clock($1) ORDER BY due_at, run_id, key LIMIT $2",

@@ -1,13 +1,25 @@
 //! Postgres on a real server: conformance first, then what only it has.
 
-use std::sync::Arc;
+mod pace;
 
-use mainstay_core::store::Store;
+use std::{sync::Arc, time::Duration};
+
+use futures::future::join_all;
+use mainstay_core::{
+    digest::Digest,
+    run::RunStatus,
+    store::{
+        Store, StoreError,
+        operation::{Appended, ClaimRequest},
+    },
+    time::Timestamp,
+};
 use mainstay_store::{
-    conformance::{ManualClock, Subject},
+    conformance::{ManualClock, Owner, Subject, World},
     postgres::{PostgresOptions, PostgresStore},
 };
 use mainstay_testing::postgres::TestDatabase;
+use sqlx::{Connection, PgConnection};
 
 async fn open(url: &str, clock: &Arc<ManualClock>) -> PostgresStore {
     let options = PostgresOptions::default().with_clock(clock.clone());
@@ -22,3 +34,229 @@ async fn fresh(clock: Arc<ManualClock>) -> Subject {
 }
 
 mainstay_store::store_conformance!(conforms, fresh);
+
+/// A migrated store, and a plain connection to look behind it.
+struct Bench {
+    world: World,
+    sql: PgConnection,
+    url: String,
+}
+
+async fn bench() -> Bench {
+    let database = TestDatabase::create().await.unwrap();
+    let url = database.url().to_owned();
+    let clock = Arc::<ManualClock>::default();
+    let store: Arc<dyn Store> = Arc::new(open(&url, &clock).await);
+    store.migrate(()).await.unwrap();
+    let sql = PgConnection::connect(&url).await.unwrap();
+    Bench { world: World::new(Subject { store, clock, guard: Box::new(database) }), sql, url }
+}
+
+async fn count(sql: &mut PgConnection, query: &'static str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(sql).await.unwrap()
+}
+
+/// Starts `n` runs and claims them all.
+async fn owners(world: &World, n: usize) -> Vec<Owner> {
+    for _ in 0..n {
+        world.start(world.new_run().unwrap()).await.unwrap();
+    }
+    let session = world.open().await.unwrap();
+    let claimed = world.store.claim(world.wish(session, n)).await.unwrap();
+    assert_eq!(claimed.len(), n);
+    claimed.iter().map(Owner::of).collect()
+}
+
+#[tokio::test]
+async fn the_database_allows_exactly_the_status_changes_of_the_state_machine() {
+    let Bench { world, mut sql, .. } = bench().await;
+    let run_id = world.start(world.new_run().unwrap()).await.unwrap();
+    for from in RunStatus::ALL {
+        for to in RunStatus::ALL.iter().filter(|to| *to != from) {
+            sqlx::raw_sql("ALTER TABLE mainstay.runs DISABLE TRIGGER check_status")
+                .execute(&mut sql)
+                .await
+                .unwrap();
+            let set = "UPDATE mainstay.runs SET status = $1::mainstay.run_status WHERE run_id = $2";
+            let put = async |sql: &mut PgConnection, status: &RunStatus| {
+                sqlx::query(set).bind(status.as_str()).bind(run_id.uuid()).execute(sql).await
+            };
+            put(&mut sql, from).await.unwrap();
+            sqlx::raw_sql("ALTER TABLE mainstay.runs ENABLE TRIGGER check_status")
+                .execute(&mut sql)
+                .await
+                .unwrap();
+            let allowed = put(&mut sql, to).await.is_ok();
+            assert_eq!(allowed, from.may_become(*to), "{from} to {to}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_part_the_server_refuses_is_found_and_the_others_go_through() {
+    let Bench { world, mut sql, .. } = bench().await;
+    let mut parts = Vec::new();
+    for owner in owners(&world, 9).await {
+        parts.push(owner.step().unwrap());
+    }
+    // Past what an index entry holds, and not compressible.
+    let long: String = (0..150_u8).map(|n| Digest::of(&[n]).to_string()).collect();
+    parts[4].timers = vec![(long, Timestamp::from_micros(1))];
+    let answers = world.store.append(parts).await.unwrap();
+    for (place, answer) in answers.iter().enumerate() {
+        match answer {
+            Appended::Poison(_) => assert_eq!(place, 4),
+            answer => assert_eq!((place == 4, answer), (false, &Appended::Accepted)),
+        }
+    }
+    assert_eq!(count(&mut sql, "SELECT count(*) FROM mainstay.timers").await, 0);
+    assert_eq!(count(&mut sql, "SELECT count(*) FROM mainstay.journal").await, 9 * 2 + 8);
+}
+
+#[tokio::test]
+async fn ordinary_steps_write_journal_rows_and_nothing_else() {
+    let Bench { world, mut sql, .. } = bench().await;
+    let mut owners = owners(&world, 4).await;
+    let versions = "SELECT count(DISTINCT xmin::text) FROM mainstay.runs";
+    let ids = "SELECT max(xmin::text::bigint) FROM mainstay.runs";
+    let before = (count(&mut sql, versions).await, count(&mut sql, ids).await);
+    for _ in 0..5 {
+        for owner in &mut owners {
+            let step = owner.step().unwrap();
+            owner.accept(&*world.store, step).await.unwrap();
+        }
+    }
+    assert_eq!((count(&mut sql, versions).await, count(&mut sql, ids).await), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commits_that_wait_share_one_transaction() {
+    let Bench { world, mut sql, .. } = bench().await;
+    let owners = owners(&world, 48).await;
+    let appends = owners.iter().map(|owner| {
+        let store = world.store.clone();
+        let part = owner.step().unwrap();
+        async move { store.append(vec![part]).await.unwrap() }
+    });
+    let answers = join_all(appends).await;
+    assert!(answers.iter().all(|answer| *answer == [Appended::Accepted]));
+    let commits = "SELECT count(DISTINCT xmin::text) FROM mainstay.journal
+                   WHERE kind = 'step_finished'";
+    let commits = count(&mut sql, commits).await;
+    assert!(commits < 24, "48 appends took {commits} commits");
+}
+
+#[tokio::test]
+async fn a_session_s_lock_is_free_as_soon_as_its_connection_is_gone() {
+    let Bench { world, mut sql, url } = bench().await;
+    let session = world.open().await.unwrap();
+    assert!(!world.store.sessions(()).await.unwrap()[0].lock_free);
+    let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_locks
+               WHERE locktype = 'advisory' AND objsubid = 1
+                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    assert_eq!(count(&mut sql, end).await, 1);
+    let other = open(&url, &world.clock).await;
+    let other: &dyn Store = &other;
+    assert!(other.sessions(()).await.unwrap()[0].lock_free);
+    assert_eq!(other.sessions(()).await.unwrap()[0].session, session);
+}
+
+#[tokio::test]
+async fn broken_connections_are_made_again() {
+    let Bench { world, mut sql, .. } = bench().await;
+    let run_id = world.start(world.new_run().unwrap()).await.unwrap();
+    let end = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()
+                 AND application_name = 'mainstay'";
+    assert!(count(&mut sql, end).await > 0);
+    for _ in 0..6 {
+        assert!(world.store.run(run_id).await.unwrap().is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_schema_that_is_missing_or_newer_is_named() {
+    let database = TestDatabase::create().await.unwrap();
+    let clock = Arc::<ManualClock>::default();
+    let store = open(database.url(), &clock).await;
+    let store: &dyn Store = &store;
+    let missing = StoreError::Schema { found: 0, wanted: 1 };
+    assert_eq!(store.sessions(()).await, Err(missing.clone()));
+    assert_eq!(store.append(vec![]).await, Err(missing));
+    assert_eq!(store.facts(()).await.unwrap().schema, 0);
+    assert_eq!(store.migrate(()).await, Ok(1));
+    assert_eq!(store.sessions(()).await, Ok(vec![]));
+
+    let mut sql = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql("INSERT INTO mainstay.schema_version VALUES (9)").execute(&mut sql).await.unwrap();
+    let newer = open(database.url(), &clock).await;
+    let newer: &dyn Store = &newer;
+    let error = StoreError::Schema { found: 9, wanted: 1 };
+    assert_eq!(newer.sessions(()).await, Err(error.clone()));
+    assert_eq!(newer.migrate(()).await, Err(error));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn programs_that_migrate_at_once_agree() {
+    let database = TestDatabase::create().await.unwrap();
+    let clock = Arc::<ManualClock>::default();
+    let stores = join_all((0..4).map(|_| open(database.url(), &clock))).await;
+    let versions = join_all(stores.iter().map(|store| {
+        let store: &dyn Store = store;
+        store.migrate(())
+    }));
+    assert_eq!(versions.await, [Ok(1), Ok(1), Ok(1), Ok(1)]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_named_without_the_password() {
+    for url in ["postgres://me:hunter2@127.0.0.1:1/x", "postgres://me:hunter2@127.0.0.1:none/x"] {
+        let options = PostgresOptions::default().with_patience(Duration::from_secs(5));
+        let error = PostgresStore::connect(url, options).await.unwrap_err();
+        assert!(matches!(error, StoreError::Unreachable(_)), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_lies_in_the_partition_of_its_week_and_a_far_one_in_the_default() {
+    let Bench { world, mut sql, .. } = bench().await;
+    world.start(world.new_run().unwrap()).await.unwrap();
+    world.clock.advance(Duration::from_secs(100 * 7 * 24 * 3_600));
+    let far = world.new_run().unwrap();
+    let mut near = world.new_run().unwrap();
+    world.start(far).await.unwrap();
+    assert_eq!(count(&mut sql, "SELECT count(*) FROM mainstay.runs_default").await, 0);
+    near.run_id = mainstay_core::id::RunId::from_uuid(uuid::Uuid::from_u128(7));
+    world.start(near).await.unwrap();
+    for table in ["runs_default", "journal_default"] {
+        let query = format!("SELECT count(*) FROM mainstay.{table}");
+        let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .fetch_one(&mut sql)
+            .await
+            .unwrap();
+        assert_eq!(rows, 1, "{table}");
+    }
+    let partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'mainstay.runs'::regclass";
+    assert_eq!(count(&mut sql, partitions).await, 3 + 1 + 1);
+}
+
+#[tokio::test]
+async fn a_claim_in_flight_and_a_revocation_go_one_after_the_other() {
+    let Bench { world, mut sql, .. } = bench().await;
+    let run_id = world.start(world.new_run().unwrap()).await.unwrap();
+    let session = world.open().await.unwrap();
+    let mut claim = sql.begin().await.unwrap();
+    let hold = "SELECT session_id FROM mainstay.workers WHERE session_id = $1 FOR KEY SHARE";
+    sqlx::query(hold).bind(session.uuid()).execute(&mut *claim).await.unwrap();
+    let store = world.store.clone();
+    let revoking = tokio::spawn(async move { store.revoke(session).await });
+    let wish: ClaimRequest = world.wish(session, 1);
+    let claimed = world.store.claim(wish).await;
+    claim.rollback().await.unwrap();
+    assert!(revoking.await.unwrap().unwrap().is_some());
+    // Either the claim came first and the takeover sees it, or it found a revoked session.
+    let claimed = claimed.unwrap().len() as u64;
+    assert_eq!(world.store.take_over(session).await, Ok(claimed));
+    assert_eq!(world.row(run_id).await.unwrap().status, RunStatus::Queued);
+}

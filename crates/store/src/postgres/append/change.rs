@@ -61,11 +61,9 @@ pub(super) async fn of(
             checkpoint: checkpoint.map(wire::int),
             ..base
         },
-        RowChange::Finish { inbox_seen, status } => Change {
-            status: Some(*status),
-            inbox_seen: Some(wire::int(*inbox_seen)),
-            ..base
-        },
+        RowChange::Finish { inbox_seen, status } => {
+            Change { status: Some(*status), inbox_seen: Some(wire::int(*inbox_seen)), ..base }
+        }
         RowChange::Move { to } => Change {
             status: Some(RunStatus::Queued),
             lane: Some(shared.lane(sql, to).await?),
@@ -172,8 +170,6 @@ fn push_ends(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
 }
 
 /// Returns the changes with their parts' numbers, from 1.
-fn changes<'a, 'p>(
-    batch: &'a [Part<'p>],
-) -> impl Iterator<Item = (i64, &'a Part<'p>, &'a Change)> {
+fn changes<'a, 'p>(batch: &'a [Part<'p>]) -> impl Iterator<Item = (i64, &'a Part<'p>, &'a Change)> {
     (1_i64..).zip(batch).filter_map(|(n, part)| part.change.as_ref().map(|c| (n, part, c)))
 }

@@ -103,9 +103,7 @@ fn push_timers(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
     );
 }
 
-fn last_of_each_key(
-    timers: &[(String, mainstay_core::time::Timestamp)],
-) -> Vec<(&str, i64)> {
+fn last_of_each_key(timers: &[(String, mainstay_core::time::Timestamp)]) -> Vec<(&str, i64)> {
     let by_key: std::collections::BTreeMap<&str, i64> =
         timers.iter().map(|(key, due)| (key.as_str(), due.micros())).collect();
     by_key.into_iter().collect()

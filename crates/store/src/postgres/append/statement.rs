@@ -12,10 +12,7 @@ use crate::{
 };
 
 /// Builds the statement of a batch: distinct runs, ascending.
-pub(super) fn build(
-    shared: &Shared,
-    batch: &[Part<'_>],
-) -> Result<QueryBuilder<Postgres>, Failed> {
+pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<QueryBuilder<Postgres>, Failed> {
     let mut sql = QueryBuilder::new("");
     let changes = batch.iter().any(|part| part.change.is_some());
     push_parts(&mut sql, batch);
