@@ -6,3 +6,4 @@ pub mod prelude;
 pub mod __private;
 
 pub use mainstay_engine::program::{Flow, Route};
+pub use mainstay_tools::{Resources, ToolSet};

@@ -1,11 +1,13 @@
 //! What a flow's author needs in scope: `use mainstay::prelude::*;`.
 
 pub use mainstay_core::{
-    failure::StepError,
+    failure::{Failure, StepError},
+    model::{Message, ModelReply, ModelRequest, Temperature, Tier},
+    review::{Decision, ReviewOutcome},
     tool::{Reconciled, ToolFailure, ToolOutcome},
 };
 pub use mainstay_engine::{
-    context::StepContext,
+    context::{Called, ChildRun, Review, StepContext},
     program::{Flow, Route},
 };
 pub use mainstay_macros::{Route, flow, tool};

@@ -2,7 +2,8 @@
 
 use quote::quote;
 use syn::{
-    FnArg, GenericArgument, Ident, ImplItemFn, PathArguments, ReceiverKind, ReturnType, Type,
+    Attribute, FnArg, GenericArgument, Ident, ImplItemFn, PathArguments, ReceiverKind, ReturnType,
+    Type, parse_quote,
 };
 
 use super::{
@@ -91,6 +92,7 @@ impl Node {
             report.at(finish, "a router has no output; `#[finish]` marks a step");
         }
         let parameters = read_parameters(function, wanted, role, report);
+        function.attrs.push(shape_is_given());
         Self {
             name: function.sig.ident.clone(),
             role,
@@ -125,6 +127,13 @@ impl Node {
             }
             _ => None,
         }
+    }
+}
+
+/// The flow asks for `async`, `&self` and borrowed values, whether or not a step needs them.
+fn shape_is_given() -> Attribute {
+    parse_quote! {
+        #[allow(clippy::unused_async, clippy::unused_self, clippy::trivially_copy_pass_by_ref)]
     }
 }
 
@@ -193,7 +202,7 @@ fn returns(function: &ImplItemFn, role: Role, report: &mut Report) -> Type {
                 }
             };
             report.at(&signature.ident, format!("`{}` returns nothing: {wanted}", signature.ident));
-            syn::parse_quote!(())
+            parse_quote!(())
         }
     }
 }

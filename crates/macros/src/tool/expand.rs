@@ -16,6 +16,7 @@ pub(super) fn tool(tool: &Tool) -> TokenStream {
     let (call, reconcile, with) = (call(tool), reconcile(tool), with(tool));
     let output = output(tool);
     quote! {
+        #[allow(clippy::unused_async)]
         #function
 
         #[doc = #description]

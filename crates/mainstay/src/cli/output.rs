@@ -1,0 +1,183 @@
+//! Where a command writes: data on standard output, everything else on standard error.
+
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+};
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+/// The form of data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// Tables on a terminal, tab-separated when piped.
+    People,
+    /// One document.
+    Json,
+    /// A document a line.
+    JsonLines,
+}
+
+/// Whether colour is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ColorWhen {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What a word of the output means; a terminal shows it as a colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tone {
+    /// As it should be.
+    Good,
+    /// Somebody should look.
+    Attention,
+    /// It went wrong.
+    Bad,
+    /// Beside the point.
+    Quiet,
+    /// A heading.
+    Strong,
+}
+
+impl Tone {
+    const fn sgr(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Attention => "33",
+            Self::Bad => "31",
+            Self::Quiet => "2",
+            Self::Strong => "1",
+        }
+    }
+}
+
+/// The two streams, and how each is written to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    out_is_terminal: bool,
+    err_is_terminal: bool,
+    out_color: bool,
+    err_color: bool,
+}
+
+impl Output {
+    pub(crate) fn new(format: Format, color: ColorWhen, no_color: bool) -> Self {
+        let out_is_terminal = io::stdout().is_terminal();
+        let err_is_terminal = io::stderr().is_terminal();
+        let colored = |terminal: bool| match color {
+            ColorWhen::Auto => terminal && !no_color,
+            ColorWhen::Always => true,
+            ColorWhen::Never => false,
+        };
+        let (out_color, err_color) = (colored(out_is_terminal), colored(err_is_terminal));
+        Self { format, out_is_terminal, err_is_terminal, out_color, err_color }
+    }
+
+    /// Returns whether progress may be drawn.
+    pub(crate) const fn draws_progress(&self) -> bool {
+        self.err_is_terminal
+    }
+
+    /// Returns whether data goes to a person's eyes.
+    pub(crate) fn is_for_people(&self) -> bool {
+        self.format == Format::People
+    }
+
+    /// Returns a word of the data in its tone.
+    pub(crate) fn paint(&self, tone: Tone, text: impl fmt::Display) -> String {
+        paint(self.out_color, tone, text)
+    }
+
+    /// Writes one document: in lines if that is wanted, else indented.
+    pub(crate) fn document<T: Serialize + ?Sized>(&self, document: &T) -> io::Result<()> {
+        let text = match self.format {
+            Format::JsonLines => serde_json::to_string(document)?,
+            Format::Json | Format::People => serde_json::to_string_pretty(document)?,
+        };
+        self.line(text)
+    }
+
+    /// Writes a list: under `noun` as one document, an item a line, or as a table.
+    pub(crate) fn list<T: Serialize>(
+        &self,
+        noun: &'static str,
+        items: &[T],
+        head: &[&str],
+        cells: impl Fn(&T) -> Vec<String>,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::Json => self.document(&std::collections::BTreeMap::from([(noun, items)])),
+            Format::JsonLines => items.iter().try_for_each(|item| self.document(item)),
+            Format::People => self.table(head, items.iter().map(cells)),
+        }
+    }
+
+    /// Writes a table, or its cells with tabs between when nobody looks.
+    pub(crate) fn table(
+        &self,
+        head: &[&str],
+        rows: impl Iterator<Item = Vec<String>>,
+    ) -> io::Result<()> {
+        if !self.out_is_terminal {
+            let clean = |cell: String| cell.replace(['\t', '\n', '\r'], " ");
+            return rows
+                .map(|row| row.into_iter().map(clean).collect::<Vec<_>>().join("\t"))
+                .try_for_each(|row| self.line(row));
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING);
+        table.set_header(head.iter().map(|cell| paint(self.out_color, Tone::Strong, cell)));
+        let mut empty = true;
+        for row in rows {
+            table.add_row(row);
+            empty = false;
+        }
+        if empty { Ok(()) } else { self.line(table) }
+    }
+
+    /// Writes a line of data.
+    pub(crate) fn line(&self, text: impl fmt::Display) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{text}")?;
+        out.flush()
+    }
+
+    /// Writes data as it is, without a line's end.
+    pub(crate) fn raw(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(bytes)?;
+        out.flush()
+    }
+
+    /// Tells a person something that is not data.
+    pub(crate) fn note(&self, text: impl fmt::Display) {
+        // A closed standard error must not keep a command from its work.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+
+    /// Tells a person the next useful command.
+    pub(crate) fn next(&self, command: impl fmt::Display) {
+        if self.err_is_terminal {
+            self.note(paint(self.err_color, Tone::Quiet, format!("next: {command}")));
+        }
+    }
+
+    /// Tells a person what went wrong.
+    pub(crate) fn error(&self, error: &super::error::CliError) {
+        let text = error.to_string();
+        let head = format!("error[{}]", error.code);
+        self.note(text.replacen(&head, &paint(self.err_color, Tone::Bad, &head), 1));
+    }
+}
+
+fn paint(color: bool, tone: Tone, text: impl fmt::Display) -> String {
+    if color { format!("\u{1b}[{}m{text}\u{1b}[0m", tone.sgr()) } else { text.to_string() }
+}

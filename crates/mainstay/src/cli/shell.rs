@@ -1,0 +1,133 @@
+//! What every command gets: the program, the settings, the streams, the database.
+
+use std::{io::ErrorKind, sync::Arc};
+
+use mainstay_core::{
+    code::Code,
+    model::ModelId,
+    port::Clock,
+    store::Store,
+    time::Timestamp,
+    tool::ToolCatalog,
+};
+use mainstay_engine::{
+    runtime::{Options, Runtime},
+    system::{OsEntropy, SystemClock},
+};
+use mainstay_tools::{Resources, ToolSet};
+
+use super::{Global, error::CliError, output::Output};
+use crate::{
+    app::{App, Surroundings},
+    config::Settings,
+    database::{DEFAULT, DatabaseUrl, Purpose},
+    models,
+};
+
+/// A command's surroundings.
+pub(crate) struct Shell {
+    pub(crate) app: App,
+    pub(crate) settings: Settings,
+    pub(crate) output: Output,
+    db: Option<String>,
+}
+
+impl Shell {
+    pub(crate) fn new(app: App, settings: Settings, output: Output, global: &Global) -> Self {
+        Self { app, settings, output, db: global.db.clone() }
+    }
+
+    /// Returns the database: `--db`, else `DATABASE_URL`, else a file in the current folder.
+    pub(crate) fn database(&self) -> Result<DatabaseUrl, CliError> {
+        let said = self.db.as_deref().or(self.settings.database_url.as_deref());
+        DatabaseUrl::read(said.unwrap_or(DEFAULT))
+    }
+
+    /// Returns the database of `demo`, which leaves the one of the environment alone.
+    pub(crate) fn own_database(&self) -> Option<Result<DatabaseUrl, CliError>> {
+        self.db.as_deref().map(DatabaseUrl::read)
+    }
+
+    pub(crate) async fn store(&self, purpose: Purpose) -> Result<Arc<dyn Store>, CliError> {
+        self.database()?.open(purpose).await
+    }
+
+    /// Returns a runtime that looks and tells, and cannot drive.
+    pub(crate) async fn reader(&self) -> Result<Runtime, CliError> {
+        let store = self.store(Purpose::Read).await?;
+        let tools = self.open_tools(ToolSet::new(), Resources::new())?;
+        let catalog = models::catalog(&[], None, &Settings::default(), None)?;
+        Ok(self.runtime(store, catalog, tools))
+    }
+
+    /// Returns a runtime with the program's tools and models, which drives. Their resources are
+    /// opened now, once.
+    pub(crate) async fn driver(
+        &mut self,
+        database: &DatabaseUrl,
+        model: Option<&ModelId>,
+    ) -> Result<Runtime, CliError> {
+        let app = &self.app;
+        let catalog =
+            models::catalog(&app.models, app.default_model.as_ref(), &self.settings, model)?;
+        let store = database.open(Purpose::Drive).await?;
+        let mut resources = self.app.resources.clone();
+        for open in std::mem::take(&mut self.app.opens) {
+            let surroundings = Surroundings { database: database.clone() };
+            resources = open(surroundings, resources).await.map_err(|error| {
+                let failure = error.into_failure();
+                CliError::new(failure.code, failure.message)
+            })?;
+        }
+        let tools = self.open_tools(std::mem::take(&mut self.app.tools), resources)?;
+        let mut runtime = self.runtime(store, catalog, tools);
+        runtime.options.proof_dir = Some(database.proof_dir());
+        Ok(runtime)
+    }
+
+    fn open_tools(
+        &self,
+        tools: ToolSet,
+        resources: Resources,
+    ) -> Result<mainstay_tools::Registry, CliError> {
+        let opened = tools.open(resources, Arc::new(SystemClock));
+        opened.map_err(|error| CliError::new(error.code(), error.to_string()))
+    }
+
+    fn runtime(
+        &self,
+        store: Arc<dyn Store>,
+        catalog: mainstay_core::model::ModelCatalog,
+        tools: mainstay_tools::Registry,
+    ) -> Runtime {
+        let schema = tools.schema();
+        let tools: Arc<dyn ToolCatalog> = Arc::new(tools);
+        let options = Options::default();
+        let options =
+            Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
+        let flows = self.app.flows.clone();
+        Runtime::new(store, clock, entropy, flows, catalog, (tools, schema)).with_options(options)
+    }
+
+    /// Returns what time it is, by this machine.
+    pub(crate) fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    /// Returns who decides, tops up and cancels unless told otherwise.
+    pub(crate) fn person(&self, by: Option<String>) -> String {
+        by.or_else(|| self.settings.user.clone()).unwrap_or_else(|| "unknown".to_owned())
+    }
+}
+
+/// A reader that hangs up early, such as `head`, is no failure; a full disk is.
+impl From<std::io::Error> for CliError {
+    fn from(error: std::io::Error) -> Self {
+        let told = Self::new(Code::InvalidArgument, format!("standard output: {error}"));
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self { exit: super::exit::Exit::Ok, ..told },
+            _ => Self { exit: super::exit::Exit::Failed, ..told },
+        }
+    }
+}
