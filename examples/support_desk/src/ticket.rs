@@ -16,7 +16,7 @@ const SAMPLES: &str = include_str!("../tickets.yaml");
 const SIGN_UPS: &str = include_str!("../sign_ups.yaml");
 
 /// A letter to the desk; the input of the flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ticket {
     /// Its number.
@@ -52,7 +52,7 @@ pub struct Expect {
 }
 
 /// The outcome of one wish.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// So much goes back.
@@ -72,7 +72,7 @@ pub enum Outcome {
 }
 
 /// Somebody who wants an account; the input of the onboarding flow.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignUp {
     /// First and last name.

@@ -36,8 +36,9 @@ words! {
     }
 }
 
-/// The answer of the first call: one word.
+/// The answer of the first call: one word. Its schema has the name of the prompt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "classify")]
 #[serde(deny_unknown_fields)]
 pub struct Classification {
     /// What the letter is mainly about.
@@ -46,6 +47,7 @@ pub struct Classification {
 
 /// The answer of the second call: everything the letter asks for, the main wish first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "extract")]
 #[serde(deny_unknown_fields)]
 pub struct Wishes {
     /// The wishes, in the order of their weight.

@@ -88,10 +88,17 @@ impl Shop {
         words: &str,
         limit: usize,
     ) -> Result<Vec<Product>, ShopError> {
+        Ok(crate::rules::advice::best(self.products().await?, words, limit))
+    }
+
+    /// Returns everything the shop sells, by number.
+    ///
+    /// # Errors
+    /// A database that does not answer.
+    pub async fn products(&self) -> Result<Vec<Product>, ShopError> {
         let sql = self.sql(&format!("{PRODUCT} ORDER BY id"));
         let rows = sqlx::query(sql).fetch_all(&self.pool).await?;
-        let all = rows.iter().map(read_product).collect::<Result<Vec<_>, _>>()?;
-        Ok(crate::rules::advice::best(all, words, limit))
+        rows.iter().map(read_product).collect()
     }
 }
 

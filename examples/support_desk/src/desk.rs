@@ -1,0 +1,290 @@
+//! The support desk: a letter comes in, is understood, decided by the shop's policy, acted on and
+//! answered.
+//!
+//! Models read and write; they decide nothing. What a customer gets follows from the customer's own
+//! orders ([`rules`]), large refunds wait for a person, and an answer leaves only if every amount,
+//! day and number in it is among the facts ([`facts`](crate::facts)).
+
+mod approval;
+mod work;
+
+use mainstay::prelude::*;
+
+use self::approval::ask_a_person;
+pub use self::{approval::Ruling, work::Work};
+use crate::{
+    facts::Facts,
+    prompt::{CLASSIFY, COMPOSE, EXTRACT, Prompt, complaint, order_lines},
+    rules::{self, Approval},
+    shop::{self, Customer, Order, Product},
+    ticket::{Outcome, Ticket},
+    tool::{
+        action::{book_pickup, cancel_order, exchange, refund, send_message},
+        lookup::{find_customer, find_orders, list_products},
+    },
+    wish::{Category, Classification, Wishes},
+};
+
+/// Drafts of an answer before a plain list of the facts is sent instead.
+const DRAFTS: u32 = 2;
+
+/// A letter to the desk.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+pub struct SupportDesk {
+    /// The letter.
+    pub ticket: Ticket,
+}
+
+/// What a letter is about.
+#[derive(Route)]
+enum Lane {
+    Return,
+    Exchange,
+    Cancel,
+    OrderQuestion,
+    ProductAdvice,
+    Abuse,
+}
+
+/// What becomes of a draft.
+#[derive(Route)]
+enum Verdict {
+    Send,
+    Rewrite,
+    GiveUp,
+}
+
+/// What the desk has on record when it decides.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct File {
+    customer: Option<Customer>,
+    orders: Vec<Order>,
+    products: Vec<Product>,
+}
+
+/// An answer that a model wrote.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Draft {
+    /// Counted from 1.
+    number: u32,
+    text: String,
+}
+
+/// A draft held against the facts.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Checked {
+    draft: Draft,
+    /// What it says and the facts do not.
+    unfounded: Vec<String>,
+}
+
+/// What came of a letter.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Closed {
+    /// What it was about.
+    pub category: Category,
+    /// The outcome of each wish, the main one first.
+    pub outcomes: Vec<Outcome>,
+    /// The answer that was sent; none to abuse.
+    pub answer: Option<String>,
+}
+
+/// Works through one letter of a customer.
+#[flow(name = "support_desk", version = 1)]
+impl SupportDesk {
+    /// A model says what the letter is about.
+    #[start]
+    async fn classify(&self, cx: &StepContext) -> Result<Classification> {
+        let letter = &self.ticket;
+        if letter.from.is_empty() || letter.body.is_empty() {
+            return Err(StepError::new("a letter needs an address to answer to, and a text"));
+        }
+        let prompt = CLASSIFY.fill(&[
+            ("ticket", letter.id.as_str()),
+            ("from", &letter.from),
+            ("subject", &letter.subject),
+            ("body", &letter.body),
+        ])?;
+        Ok(cx.ask_for(request(Tier::Fast, prompt).with_temperature(Temperature::ZERO)).await?)
+    }
+
+    #[router(classify)]
+    fn lane(&self, letter: &Classification) -> Lane {
+        match letter.category {
+            Category::Return => Lane::Return,
+            Category::Exchange => Lane::Exchange,
+            Category::Cancel => Lane::Cancel,
+            Category::OrderQuestion => Lane::OrderQuestion,
+            Category::ProductAdvice => Lane::ProductAdvice,
+            Category::Abuse => Lane::Abuse,
+        }
+    }
+
+    /// Everything that decisions rest on is looked up by the writer's address. Nothing in the
+    /// letter can reach somebody else's orders.
+    #[listen(or_(Lane::Return, Lane::Exchange, Lane::Cancel, Lane::OrderQuestion, Lane::ProductAdvice))]
+    #[step(grants = [find_customer, find_orders, list_products])]
+    async fn look_up(&self, cx: &StepContext) -> Result<File> {
+        let customer = cx.tool(find_customer::with(self.ticket.from.clone())).await.found()?.flatten();
+        let orders = match &customer {
+            Some(customer) => cx.tool(find_orders::with(customer.id.clone())).await.found()?,
+            None => None,
+        };
+        let products = cx.tool(list_products::with()).await.required()?;
+        Ok(File { customer, orders: orders.unwrap_or_default(), products })
+    }
+
+    /// A model reads the wishes out of the letter; the policy decides about each. A wish that is
+    /// named twice counts once.
+    #[listen(look_up)]
+    async fn decide(
+        &self,
+        cx: &StepContext,
+        #[from(classify)] letter: &Classification,
+        #[from(look_up)] file: &File,
+    ) -> Result<Vec<rules::Decision>> {
+        let prompt = EXTRACT.fill(&[
+            ("ticket", self.ticket.id.as_str()),
+            ("category", letter.category.word()),
+            ("orders", &order_lines(&file.orders)),
+            ("subject", &self.ticket.subject),
+            ("body", &self.ticket.body),
+        ])?;
+        let request = request(Tier::Workhorse, prompt).with_temperature(Temperature::ZERO);
+        let Wishes { wishes } = cx.ask_for(request).await?;
+        let mut decisions = Vec::new();
+        for wish in &wishes {
+            let on = self.ticket.arrived_at;
+            let decision = rules::decide(wish, &file.orders, &file.products, on);
+            if !decisions.contains(&decision) {
+                decisions.push(decision);
+            }
+        }
+        Ok(decisions)
+    }
+
+    /// Refunds above the limit wait for a person, for as long as it takes.
+    #[listen(decide)]
+    async fn approve(
+        &self,
+        cx: &StepContext,
+        #[from(decide)] decisions: &Vec<rules::Decision>,
+    ) -> Result<Vec<Ruling>> {
+        let mut rulings = Vec::new();
+        for decision in decisions {
+            rulings.push(match decision {
+                rules::Decision::Refund(refund)
+                    if rules::approval(refund.cents) == Approval::Needed =>
+                {
+                    ask_a_person(cx, &self.ticket, refund).await?
+                }
+                decision => Ruling::Granted(decision.clone()),
+            });
+        }
+        Ok(rulings)
+    }
+
+    /// Money, parcels and vans.
+    #[listen(approve)]
+    #[step(grants = [refund, exchange, cancel_order, book_pickup])]
+    async fn act(
+        &self,
+        cx: &StepContext,
+        #[from(approve)] rulings: &Vec<Ruling>,
+        #[from(look_up)] file: &File,
+    ) -> Result<Work> {
+        let mut work = Work::default();
+        for ruling in rulings {
+            work.carry_out(cx, ruling, file, self.ticket.arrived_at).await?;
+        }
+        Ok(work)
+    }
+
+    /// A model writes the answer from the facts, and again if it made something up.
+    #[listen(or_(act, Verdict::Rewrite))]
+    async fn compose(
+        &self,
+        cx: &StepContext,
+        #[from(look_up)] file: &File,
+        #[from(act)] work: &Work,
+        #[from(check)] last: Option<&Checked>,
+    ) -> Result<Draft> {
+        let unfounded = last.map(|checked| checked.unfounded.as_slice()).unwrap_or_default();
+        let prompt = COMPOSE.fill(&[
+            ("ticket", self.ticket.id.as_str()),
+            ("name", addressee(file)),
+            ("facts", &work.facts.text()),
+            ("complaint", &complaint(unfounded)),
+            ("subject", &self.ticket.subject),
+            ("body", &self.ticket.body),
+        ])?;
+        let reply = cx.model(request(Tier::Workhorse, prompt)).await?;
+        let number = last.map_or(1, |checked| checked.draft.number + 1);
+        Ok(Draft { number, text: reply.text })
+    }
+
+    #[listen(compose)]
+    async fn check(&self, draft: &Draft, #[from(act)] work: &Work) -> Result<Checked> {
+        let unfounded = work.facts.unfounded(&draft.text);
+        Ok(Checked { draft: Draft { number: draft.number, text: draft.text.clone() }, unfounded })
+    }
+
+    #[router(check)]
+    fn verdict(&self, checked: &Checked) -> Verdict {
+        match checked {
+            checked if checked.unfounded.is_empty() => Verdict::Send,
+            checked if checked.draft.number < DRAFTS => Verdict::Rewrite,
+            _ => Verdict::GiveUp,
+        }
+    }
+
+    /// The facts as they are: clumsy, and true.
+    #[listen(Verdict::GiveUp)]
+    async fn plain(&self, #[from(look_up)] file: &File, #[from(act)] work: &Work) -> Result<String> {
+        Ok(plain_answer(addressee(file), &work.facts))
+    }
+
+    #[listen(or_(Verdict::Send, plain))]
+    #[step(grants = [send_message])]
+    async fn send(
+        &self,
+        cx: &StepContext,
+        #[from(check)] checked: &Checked,
+        #[from(plain)] plain: Option<&String>,
+    ) -> Result<String> {
+        let body = plain.unwrap_or(&checked.draft.text).clone();
+        let message = shop::Message {
+            ticket: self.ticket.id.clone(),
+            to: self.ticket.from.clone(),
+            subject: format!("Re: {}", self.ticket.subject),
+            body: body.clone(),
+        };
+        cx.tool(send_message::with(message)).await.found()?;
+        Ok(body)
+    }
+
+    /// Abuse gets no answer.
+    #[listen(or_(send, Lane::Abuse))]
+    #[finish]
+    async fn close(
+        &self,
+        #[from(classify)] letter: &Classification,
+        #[from(act)] work: Option<&Work>,
+        #[from(send)] answer: Option<&String>,
+    ) -> Result<Closed> {
+        let outcomes = work.map_or_else(|| vec![Outcome::Refused], |work| work.outcomes.clone());
+        Ok(Closed { category: letter.category, outcomes, answer: answer.cloned() })
+    }
+}
+
+fn request(tier: Tier, prompt: Prompt) -> ModelRequest {
+    ModelRequest::new(tier).with_system(prompt.system).with_user(prompt.user)
+}
+
+fn addressee(file: &File) -> &str {
+    file.customer.as_ref().map_or("customer", |customer| &customer.name)
+}
+
+fn plain_answer(name: &str, facts: &Facts) -> String {
+    format!("Dear {name},\n\n{}\n\nThe desk at Harbour & Pine", facts.text())
+}
