@@ -1,3 +1,4 @@
 //! Simulated clock, crash-everywhere harness, throwaway Postgres.
 
+pub mod clock;
 pub mod postgres;

@@ -1,0 +1,4 @@
+//! The engine on real stores, through the macros its users write.
+
+mod rig;
+mod runs;
