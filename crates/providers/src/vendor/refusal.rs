@@ -66,12 +66,11 @@ pub(super) fn of_status(
 /// Returns the failure that an error in the middle of a stream means, which began with 200: the
 /// vendor had begun to work.
 pub(super) fn midway(status: u16, message: String) -> ModelFailure {
-    match of_status(status, message, None) {
-        ModelFailure::Unavailable { message, retry_after, .. } => {
-            ModelFailure::Unavailable { message, retry_after, started: true }
-        }
-        failure => failure,
+    let mut failure = of_status(status, message, None);
+    if let ModelFailure::Unavailable { started, .. } = &mut failure {
+        *started = true;
     }
+    failure
 }
 
 fn told(status: StatusCode, text: &str) -> String {
