@@ -88,12 +88,10 @@ pub(super) async fn of_racing_starts_with_one_key_one_wins(world: World) -> Verd
     }
     let (mut winners, mut seen) = (Vec::new(), Vec::new());
     for task in tasks {
-        match joined(task).await? {
-            (run_id, answer) => match answer? {
-                CreatedRun::Created => winners.push(run_id),
-                CreatedRun::Exists(first) => seen.push(first),
-                CreatedRun::Conflict(first) => seen.push(first),
-            },
+        let (run_id, answer) = joined(task).await?;
+        match answer? {
+            CreatedRun::Created => winners.push(run_id),
+            CreatedRun::Exists(first) | CreatedRun::Conflict(first) => seen.push(first),
         }
     }
     equal("winners", winners.len(), 1)?;

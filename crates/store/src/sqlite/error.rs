@@ -14,16 +14,16 @@ const NOT_A_DATABASE: i32 = 26;
 const CONSTRAINT_TRIGGER: i32 = 1_811;
 
 /// Translates an error of the driver.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the driver's own list, not ours")]
 pub(super) fn store_error(error: sqlx::Error) -> StoreError {
     let text = error.to_string();
-    let sqlx::Error::Database(answer) = &error else {
-        return match error {
-            sqlx::Error::ColumnDecode { .. }
-            | sqlx::Error::Decode(_)
-            | sqlx::Error::ColumnNotFound(_)
-            | sqlx::Error::RowNotFound => StoreError::Corrupt(text),
-            _ => StoreError::Unreachable(text),
-        };
+    let answer = match error {
+        sqlx::Error::Database(answer) => answer,
+        sqlx::Error::ColumnDecode { .. }
+        | sqlx::Error::Decode(_)
+        | sqlx::Error::ColumnNotFound(_)
+        | sqlx::Error::RowNotFound => return StoreError::Corrupt(text),
+        _ => return StoreError::Unreachable(text),
     };
     let message = answer.message().to_owned();
     let code = answer.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();

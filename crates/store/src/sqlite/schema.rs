@@ -5,10 +5,10 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::error::store_error;
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_protocol.sql")];
+const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_protocol.sql"))];
 
 /// The version this program needs.
-pub(super) const WANTED: i64 = MIGRATIONS.len() as i64;
+pub(super) const WANTED: i64 = 1;
 
 /// Returns the version found; 0 for a file without our tables.
 pub(super) async fn version(db: &mut SqliteConnection) -> Result<i64, StoreError> {
@@ -29,7 +29,7 @@ pub(super) async fn migrate(db: &mut SqliteConnection) -> Result<i64, StoreError
     refuse_newer(found)?;
     let make = "CREATE TABLE IF NOT EXISTS mainstay_schema (version INTEGER PRIMARY KEY)";
     sqlx::query(make).execute(&mut *db).await.map_err(store_error)?;
-    for (sql, version) in MIGRATIONS.iter().zip(1_i64..).filter(|(_, version)| *version > found) {
+    for (version, sql) in MIGRATIONS.iter().filter(|(version, _)| *version > found) {
         sqlx::raw_sql(AssertSqlSafe(*sql)).execute(&mut *db).await.map_err(store_error)?;
         let done = sqlx::query("INSERT INTO mainstay_schema (version) VALUES (?)").bind(version);
         done.execute(&mut *db).await.map_err(store_error)?;

@@ -1,14 +1,14 @@
 //! The suite itself under test: a store with a planted fault must fail it.
 
+mod answer;
+mod ask;
+
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use mainstay_core::store::{
     Store, StoreError,
-    operation::{
-        Append, Appended, Beat, ClaimRequest, ClaimedRun, CreatedRun, Decided,
-        Delivered, FiredTimers, JournalRequest, Operation, Reply, RowChange,
-    },
+    operation::{ClaimedRun, Operation, Reply},
 };
 use mainstay_store::{
     conformance::{self, BEHAVIOURS, ManualClock, Subject},
@@ -71,200 +71,13 @@ faults! {
     WakesEarly;
 }
 
-/// The model with a fault around it.
+/// The model with a fault around it: before it is asked ([`ask`]) or after it answered
+/// ([`answer`]).
 struct Faulty {
     inner: Arc<dyn Store>,
     fault: Fault,
     last_claim: Mutex<Vec<ClaimedRun>>,
     sent: Mutex<u64>,
-}
-
-impl Faulty {
-    /// Changes what the model is asked.
-    async fn ask(&self, operation: Operation) -> Result<Operation, StoreError> {
-        use Fault as F;
-        Ok(match (self.fault, operation) {
-            (F::NoFence, Operation::Append(parts)) => {
-                Operation::Append(self.at_the_end(parts).await?)
-            }
-            (F::BlindPark, Operation::Append(mut parts)) => {
-                for part in &mut parts {
-                    self.believe_inbox(part).await?;
-                }
-                Operation::Append(parts)
-            }
-            (F::WakesEarly, Operation::Append(mut parts)) => {
-                for part in &mut parts {
-                    if let RowChange::Park { wait, .. } = &mut part.change {
-                        wait.mode = mainstay_core::wait::WaitMode::Any;
-                    }
-                }
-                Operation::Append(parts)
-            }
-            (F::NoCheckpoint, Operation::Append(mut parts)) => {
-                for part in &mut parts {
-                    if let RowChange::Checkpoint(_) = part.change {
-                        part.change = RowChange::Keep;
-                    }
-                }
-                Operation::Append(parts)
-            }
-            (F::CutPayloads, Operation::Append(mut parts)) => {
-                for row in parts.iter_mut().flat_map(|part| &mut part.rows) {
-                    row.payloads.retain(|payload| payload.bytes().len() <= 2_048);
-                }
-                Operation::Append(parts)
-            }
-            (F::AnyLane, Operation::Claim(wish)) => {
-                let mut lanes = wish.lanes.clone();
-                for lane in &wish.lanes {
-                    lanes.extend((1..4).map(|version| {
-                        let name = "other".to_owned();
-                        let definition = mainstay_core::digest::Digest::of(name.as_bytes());
-                        mainstay_core::flow::FlowVersion { name, version, definition }
-                    }));
-                    lanes.push(lane.clone());
-                }
-                Operation::Claim(ClaimRequest { lanes, ..wish })
-            }
-            (F::NoDeduplication, Operation::Deliver(mut message)) => {
-                let mut sent = self.sent.lock().unwrap();
-                *sent += 1;
-                message.key.push_str(&sent.to_string());
-                Operation::Deliver(message)
-            }
-            (F::EagerTakeOver, Operation::TakeOver(session)) => {
-                self.inner.revoke(session).await?;
-                Operation::TakeOver(session)
-            }
-            (F::SharedKeys, Operation::CreateRun(mut run)) => {
-                run.tenant = "everybody".to_owned();
-                Operation::CreateRun(run)
-            }
-            (F::AnyInput, Operation::CreateRun(mut run)) => {
-                if let Some((_, input)) = &mut run.key {
-                    *input = mainstay_core::digest::Digest::ZERO;
-                }
-                Operation::CreateRun(run)
-            }
-            (F::SilentTimers, Operation::FireTimers(mut fire)) => {
-                fire.limit = 0;
-                Operation::FireTimers(fire)
-            }
-            (F::AnySubject, Operation::Decide(mut decision)) => {
-                let one = mainstay_core::store::row::ReviewFilter::One(decision.review_id);
-                if let Some(review) = self.inner.reviews(one).await?.pop() {
-                    decision.subject_digest = review.request.subject_digest;
-                }
-                Operation::Decide(decision)
-            }
-            (_, operation) => operation,
-        })
-    }
-
-    async fn at_the_end(&self, mut parts: Vec<Append>) -> Result<Vec<Append>, StoreError> {
-        for part in &mut parts {
-            let whole = JournalRequest { run_id: part.run_id, from: 1, limit: u32::MAX };
-            let journal = self.inner.journal(whole).await?;
-            let Some(last) = journal.last() else { continue };
-            (part.head.position, part.head.link) = (last.position, last.link);
-            part.epoch = last.epoch;
-            for (row, position) in part.rows.iter_mut().zip(last.position + 1..) {
-                (row.position, row.epoch) = (position, last.epoch);
-            }
-        }
-        Ok(parts)
-    }
-
-    async fn believe_inbox(&self, part: &mut Append) -> Result<(), StoreError> {
-        let head = self.inner.run(part.run_id).await?.map_or(0, |row| row.inbox_head);
-        match &mut part.change {
-            RowChange::Park { inbox_seen, .. } | RowChange::Finish { inbox_seen, .. } => {
-                *inbox_seen = head;
-            }
-            RowChange::Keep
-            | RowChange::Checkpoint(_)
-            | RowChange::Release { .. }
-            | RowChange::Move { .. } => {}
-        }
-        Ok(())
-    }
-
-    /// Changes what the model answers.
-    async fn answer(&self, asked: &Operation, reply: Reply) -> Result<Reply, StoreError> {
-        use Fault as F;
-        Ok(match (self.fault, reply) {
-            (F::RepeatsAccepted, Reply::Append(answers)) => {
-                let repeated = |answer| match answer {
-                    Appended::Fenced { found: Some(_) } => Appended::Accepted,
-                    other => other,
-                };
-                Reply::Append(answers.into_iter().map(repeated).collect())
-            }
-            (F::PoisonSpreads, Reply::Append(answers)) => {
-                let poisoned = answers.iter().any(|a| matches!(a, Appended::Poison(_)));
-                let spread =
-                    |answer| if poisoned { Appended::Poison(String::new()) } else { answer };
-                Reply::Append(answers.into_iter().map(spread).collect())
-            }
-            (F::DoubleClaim, Reply::Claim(claimed)) => {
-                let mut last = self.last_claim.lock().unwrap();
-                if claimed.is_empty() {
-                    return Ok(Reply::Claim(last.clone()));
-                }
-                last.clone_from(&claimed);
-                Reply::Claim(claimed)
-            }
-            (F::CrashedBesideOthers, Reply::Claim(mut claimed)) => {
-                if let Operation::Claim(wish) = asked
-                    && !claimed.is_empty()
-                    && claimed.len() < wish.nonces.len()
-                {
-                    let rest = wish.nonces.iter().skip(claimed.len()).copied().collect();
-                    let more = ClaimRequest { nonces: rest, ..wish.clone() };
-                    claimed.extend(self.inner.claim(more).await?);
-                }
-                Reply::Claim(claimed)
-            }
-            (F::ForgetsCrashes, Reply::Claim(mut claimed)) => {
-                claimed.iter_mut().for_each(|claimed| claimed.run.crashes = 0);
-                Reply::Claim(claimed)
-            }
-            (F::EndedTakesMessages, Reply::Deliver(Delivered::Ended)) => {
-                Reply::Deliver(Delivered::Accepted { position: 1, woke: false })
-            }
-            (F::ImmortalSession, Reply::Beat(Beat::Lost)) => {
-                let now = self.inner.facts(()).await?.now;
-                Reply::Beat(Beat::Alive { now, moved: Vec::new() })
-            }
-            (F::SilentTimers, Reply::FireTimers(_)) => {
-                Reply::FireTimers(FiredTimers { fired: 0, next_in: None })
-            }
-            (F::EveryDecisionCounts, Reply::Decide(Decided::Closed(Some(outcome)))) => {
-                drop(outcome);
-                match asked {
-                    Operation::Decide(decision) => {
-                        let one = mainstay_core::store::row::ReviewFilter::One(decision.review_id);
-                        let review = self.inner.reviews(one).await?.pop().unwrap();
-                        Reply::Decide(Decided::Counted(review.run_id))
-                    }
-                    _ => unreachable!("a decision's answer to something else"),
-                }
-            }
-            (F::OutboxReadOnce, Reply::Outbox(rows)) => {
-                self.inner.outbox_done(rows.clone()).await?;
-                Reply::Outbox(rows)
-            }
-            (F::NoInlinePayloads, Reply::Journal(mut rows)) => {
-                rows.iter_mut().for_each(|row| row.payloads.clear());
-                Reply::Journal(rows)
-            }
-            (F::AnyInput, Reply::CreateRun(CreatedRun::Conflict(first))) => {
-                Reply::CreateRun(CreatedRun::Exists(first))
-            }
-            (_, reply) => reply,
-        })
-    }
 }
 
 #[async_trait]

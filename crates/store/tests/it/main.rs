@@ -1,5 +1,7 @@
 //! The stores at their outer border: conformance, faults, files.
 
+#![cfg(test)]
+
 mod faults;
 mod folder;
 mod model;

@@ -7,6 +7,7 @@ use mainstay_store::{
     model::MemoryStore,
 };
 
+#[expect(clippy::unused_async, reason = "the suite opens every store the same way")]
 async fn fresh(clock: Arc<ManualClock>) -> Subject {
     let store = Arc::new(MemoryStore::default().with_clock(clock.clone()));
     Subject { store, clock, guard: Box::new(()) }

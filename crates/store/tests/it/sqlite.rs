@@ -213,3 +213,24 @@ async fn rotten_bytes_are_corrupt_and_not_an_answer() {
     let row = world.store.run(run_id).await;
     assert!(matches!(row, Err(StoreError::Corrupt(_))), "{row:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operation_that_fails_takes_no_other_of_its_commit_with_it() {
+    let world = World::new(fresh(Arc::default()).await);
+    let mut tasks = Vec::new();
+    for n in 0..120 {
+        let (store, mut run) = (world.store.clone(), world.new_run().unwrap());
+        let poisoned = n % 3 == 0;
+        if poisoned {
+            run.tags.push('\0');
+        }
+        tasks.push(tokio::spawn(async move {
+            let answer = store.create_run(Box::new(run.clone())).await;
+            (poisoned, answer.is_err(), store.run(run.run_id).await.unwrap().is_none())
+        }));
+    }
+    for task in tasks {
+        let (poisoned, refused, absent) = task.await.unwrap();
+        assert_eq!((refused, absent), (poisoned, poisoned));
+    }
+}

@@ -139,6 +139,10 @@ impl Generator {
         u32::try_from(self.draw.below(bound)).unwrap_or(0)
     }
 
+    fn few(&mut self, bound: u64) -> usize {
+        usize::try_from(self.draw.below(bound)).unwrap_or(0)
+    }
+
     fn a_lane(&mut self) -> FlowVersion {
         lane(if self.draw.one_in(4) { "other" } else { "desk" })
     }
@@ -174,7 +178,7 @@ impl Generator {
 
     fn claim(&mut self, world: &World) -> Operation {
         let session = self.a_session(world);
-        let limit = self.draw.below(4) as usize;
+        let limit = self.few(4);
         let mut wish: ClaimRequest = world.wish(session, limit);
         if self.draw.one_in(2) {
             wish.lanes = vec![lane("other"), lane("desk")];
@@ -246,7 +250,7 @@ impl Generator {
         if self.outbox.is_empty() || self.draw.one_in(2) {
             return Operation::Outbox(u32::MAX);
         }
-        let some = self.draw.below(3) as usize + 1;
+        let some = self.few(3) + 1;
         Operation::OutboxDone(self.outbox.iter().take(some).cloned().collect())
     }
 
