@@ -22,7 +22,7 @@ use mainstay_core::{
     payload::Payload,
     review::ReviewOutcome,
     run::RunStatus,
-    schema::SchemaCheck,
+    schema::{SchemaCheck, SchemaError},
     time::Timestamp,
     tool::{Denial, DenialReason, ToolFailure, ToolOutcome},
 };
@@ -361,7 +361,7 @@ impl<T: DeserializeOwned> Called<T> {
 pub(crate) fn denied(tool: &str, failure: &Failure) -> Denial {
     let reason = match failure.code {
         Code::ToolUnknown => DenialReason::Unknown,
-        Code::ToolArguments => DenialReason::Policy(failure.message.clone()),
+        Code::ToolArguments => DenialReason::Arguments(vec![SchemaError::whole(&failure.message)]),
         _ => DenialReason::NotGranted,
     };
     Denial { tool: tool.to_owned(), reason }

@@ -12,7 +12,10 @@ mod book;
 mod call;
 mod end;
 mod open;
+mod outcome;
+mod pipeline;
 mod recover;
+mod spend;
 mod steps;
 mod wait;
 

@@ -8,6 +8,7 @@ use std::{
 
 use mainstay_core::{
     breaker::{Admission, Breaker, BreakerPolicy, BreakerState, Health, Unavailable},
+    retry::RetryBudget,
     time::Timestamp,
     tool::{RateGate, RateLimit},
 };
@@ -17,6 +18,7 @@ use mainstay_core::{
 pub struct Gates {
     breakers: Mutex<HashMap<String, Breaker>>,
     rates: Mutex<HashMap<String, RateGate>>,
+    retries: Mutex<HashMap<String, RetryBudget>>,
 }
 
 impl Gates {
@@ -36,6 +38,20 @@ impl Gates {
         if let Some(breaker) = breakers.get_mut(name) {
             breaker.report(admission, health, now);
         }
+    }
+
+    /// Counts an attempt, and says whether it may be made: first ones always, repeats as long as the
+    /// budget that all callers of `name` share allows it. In a total outage the load then grows by a
+    /// tenth at most.
+    #[must_use]
+    pub fn attempt(&self, name: &str, attempt: u32) -> bool {
+        let mut retries = self.retries.lock().unwrap_or_else(PoisonError::into_inner);
+        let budget = retries.entry(name.to_owned()).or_default();
+        if attempt > 1 {
+            return budget.withdraw();
+        }
+        budget.deposit();
+        true
     }
 
     /// Takes a place in the rate limit; returns how long to wait before trying again if there is

@@ -1,0 +1,195 @@
+//! From the end of an attempt to an outcome: a failed attempt is not one.
+
+use std::time::Duration;
+
+use mainstay_core::{
+    breaker::Health,
+    budget::{Refusal, Settlement},
+    effect::{EffectOutcome, EffectPosition, FailedAttempt},
+    failure::{Failure, Retryability},
+    journal::{EffectSettled, Entry},
+    label::Label,
+    model::ModelReply,
+    payload::Payload,
+    tool::{EffectClass, TookEffect},
+    wait::Wait,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Drive, Stop, Wish,
+    call::{Call, CallEnd, Target},
+};
+
+/// Waits longer than this are rows, never sleeps: the step's own retry policy makes them.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+impl Drive {
+    /// Takes an attempt's end from the task it ran on.
+    pub(super) fn call_ended(&mut self, call: Call, end: CallEnd) -> Result<(), Stop> {
+        if let Some(count) = self.calling.get_mut(&call.position.step) {
+            *count = count.saturating_sub(1);
+        }
+        self.attempt_ended(call, end)
+    }
+
+    pub(super) fn attempt_ended(&mut self, mut call: Call, end: CallEnd) -> Result<(), Stop> {
+        self.report(&mut call, &end);
+        let worst = self.worst_case(&call);
+        let used = self.used(&call, &end, &worst);
+        call.spend.spent = call.spend.spent.plus(&used.spent);
+        call.spend.unknown = call.spend.unknown.plus(&used.unknown);
+        if let Some(reservation) = call.reservation.take() {
+            // The outcome's entry charges the ledger; here only the reservation ends.
+            self.book.run.ledger.settle(reservation, &Settlement::NOTHING);
+        }
+        match end {
+            CallEnd::Reply(mut reply) => {
+                reply.cost = match &call.target {
+                    Target::Model { id, .. } => {
+                        self.desk.runtime.models.price(id).map(|price| price.cost(&reply.usage))
+                    }
+                    Target::Tool { .. } | Target::Once(_) => None,
+                };
+                let about = self.about_model(&call, &reply);
+                let value = serde_json::to_value(&reply).unwrap_or_default();
+                self.settle(call, Ok(value), about)
+            }
+            CallEnd::Value(value) => self.settle(call, Ok(value), Value::Null),
+            CallEnd::Failed { failure, took_effect, .. } => {
+                self.attempt_failed(call, failure, took_effect)
+            }
+        }
+    }
+
+    /// Tells the breaker how the other side is.
+    fn report(&self, call: &mut Call, end: &CallEnd) {
+        let (Some(admission), Some(gate)) = (call.admission.take(), call.target.gate()) else {
+            return;
+        };
+        let health = match end {
+            CallEnd::Failed { failure, .. } if failure.retry == Retryability::Retryable => {
+                Health::Ill
+            }
+            CallEnd::Failed { .. } | CallEnd::Reply(_) | CallEnd::Value(_) => Health::Well,
+        };
+        self.desk.runtime.gates.report(&gate, admission, health, self.book.now());
+    }
+
+    fn about_model(&self, call: &Call, reply: &ModelReply) -> Value {
+        let Target::Model { id, .. } = &call.target else { return Value::Null };
+        json!({
+            "model": id.to_string(),
+            "served": reply.model,
+            "finish": reply.finish,
+            "usage": reply.usage,
+            "prices": self.desk.runtime.models.price_version(),
+        })
+    }
+
+    /// A failed attempt is not an outcome: it is tried again, or it is reconciled, or it is in
+    /// doubt, or it is the outcome after all.
+    fn attempt_failed(
+        &mut self,
+        mut call: Call,
+        failure: Failure,
+        took_effect: TookEffect,
+    ) -> Result<(), Stop> {
+        let class = call.target.class();
+        let may_repeat = took_effect == TookEffect::No || class.repeat_is_harmless();
+        let random = self.jitter(&format!("{}@{}", call.position, call.attempt));
+        let again = call.target.retry().next(
+            call.attempt,
+            failure.retry,
+            random,
+            failure.retry_after,
+        );
+        let draining = *self.desk.wish.borrow() == Wish::Drain;
+        let failed = FailedAttempt { attempt: call.attempt, at: self.book.now(), failure: failure.clone() };
+        let may_repeat = may_repeat && !draining && !self.book.run.unwinding;
+        match again.filter(|_| may_repeat && self.affords_retry(&call)) {
+            Some(delay) if delay <= LONGEST_WAIT => {
+                call.failed.push(failed);
+                call.attempt += 1;
+                call.delay = delay;
+                self.admit_again(call)
+            }
+            _ if took_effect == TookEffect::Unknown && class != EffectClass::Read => {
+                call.failed.push(failed);
+                self.unknown(call, failure)
+            }
+            _ => self.settle(call, Err(failure), Value::Null),
+        }
+    }
+
+    fn affords_retry(&self, call: &Call) -> bool {
+        let gate = call.target.gate();
+        gate.is_none_or(|gate| self.desk.runtime.gates.attempt(&gate, call.attempt + 1))
+    }
+
+    /// A repeat is a call like any other; when the budget does not allow it, the attempts so far
+    /// are kept.
+    fn admit_again(&mut self, call: Call) -> Result<(), Stop> {
+        let worst = self.worst_case(&call);
+        let fits = self.book.run.ledger.clone().reserve(&self.book.run.ledger.limited(&worst));
+        if matches!(fits, Err(Refusal::Exhausted(_))) {
+            self.keep_attempts(&call)?;
+        }
+        self.admit(call)
+    }
+
+    pub(super) fn keep_attempts(&mut self, call: &Call) -> Result<(), Stop> {
+        let entry = Entry::EffectAttempted {
+            position: call.position.clone(),
+            head: call.head.clone(),
+            attempts: call.failed.clone(),
+            spend: call.spend,
+        };
+        self.book.push(&entry, Vec::new())
+    }
+
+    fn settle(
+        &mut self,
+        call: Call,
+        result: Result<Value, Failure>,
+        about: Value,
+    ) -> Result<(), Stop> {
+        let label = match &call.target {
+            Target::Tool { tool, .. } => tool.spec().result_label.clone(),
+            Target::Model { .. } | Target::Once(_) => Label::default(),
+        };
+        let (outcome, payload) = match result {
+            Ok(value) => {
+                let payload = Payload::of(&value)?;
+                (EffectOutcome::Completed(payload.reference(label)), Some(payload))
+            }
+            Err(failure) => (EffectOutcome::Failed(failure), None),
+        };
+        let acted = call.target.class() != EffectClass::Read;
+        let arguments = self.book.run.effect(&call.position).and_then(|e| e.arguments.clone());
+        let told = arguments.is_some();
+        let settled = EffectSettled {
+            position: call.position,
+            head: call.head,
+            attempt: call.attempt,
+            failed: call.failed,
+            outcome,
+            spend: call.spend,
+            seen: call.seen,
+            started_at: call.started_at,
+            arguments: (!told).then(|| call.arguments.reference(Label::default())),
+            about,
+        };
+        let carried = (!told).then_some(call.arguments);
+        let payloads = payload.into_iter().chain(carried).collect();
+        self.acted |= acted;
+        self.book.push(&Entry::EffectSettled(Box::new(settled)), payloads)
+    }
+
+    /// Keeps a step from being polled to its end until something outside changes.
+    pub(super) fn hold(&mut self, position: &EffectPosition, wait: Wait) {
+        if let Some(step) = self.open.get_mut(&position.step) {
+            step.held_by.push((position.clone(), wait));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The single effect pipeline, for models and tools alike:
+//! grant → schema → budget → rate limit → breaker → durability of what came before, or intent →
+//! call with deadline and retries → outcome with settlement.
+//!
+//! Approvals, labels and policy join between schema and budget with the governed tool layer.
+
+use std::time::Duration;
+
+use mainstay_core::{
+    budget::Settlement,
+    code::Code,
+    effect::EffectPosition,
+    failure::Failure,
+    journal::Entry,
+    label::Label,
+    model::{ModelFailure, ModelRequest},
+    tool::{EffectClass, Grants, TookEffect, gate},
+    wait::Wait,
+};
+use serde_json::Value;
+
+use super::{
+    Drive, Stop,
+    call::{Attempt, Call, CallEnd, Target},
+};
+use crate::context::Request;
+
+impl Drive {
+    /// Sends an effect down the pipeline.
+    pub(super) async fn call(&mut self, mut request: Request) -> Result<(), Stop> {
+        match self.target(&mut request) {
+            Ok(target) => self.admit(self.new_call(request, target)),
+            Err(denied) => self.deny(request, denied),
+        }
+    }
+
+    pub(super) fn model_target(&self, request: ModelRequest) -> Result<Target, Failure> {
+        let failure = |f: ModelFailure| {
+            Failure::permanent(f.code(), f.to_string())
+        };
+        let (id, provider) =
+            self.desk.runtime.models.resolve(&request.model).map_err(failure)?;
+        let unpriced = self.desk.runtime.models.price(&id).is_none();
+        if unpriced && self.book.run.ledger.limits().usd.is_some() {
+            let why = format!("`{id}` has no price, so the run's limit on money cannot be kept");
+            return Err(Failure::permanent(Code::ModelUnpriced, why));
+        }
+        Ok(Target::Model { id, provider, request: Box::new(request) })
+    }
+
+    pub(super) fn tool_target(
+        &self,
+        position: &EffectPosition,
+        name: &str,
+        arguments: Value,
+    ) -> Result<Target, Failure> {
+        let granted = self.definition(&position.step).map(|(_, step)| step.options.grants);
+        let grants = Grants::from(granted.unwrap_or_default());
+        let runtime = &self.desk.runtime;
+        gate::allow(runtime.tools.as_ref(), runtime.schema.as_ref(), &grants, name, &arguments)
+            .map(|tool| Target::Tool { tool, arguments: arguments.clone() })
+            .map_err(|denial| denial.into_failure())
+    }
+
+    pub(super) fn new_call(&self, request: Request, target: Target) -> Call {
+        let recorded = self.book.run.effect(&request.position);
+        let failed = recorded.map(|effect| effect.attempts.clone()).unwrap_or_default();
+        let intents = recorded.and_then(|effect| effect.intent.as_ref()).map_or(0, |i| i.attempt);
+        Call {
+            attempt: (failed.len() as u32).max(intents) + 1,
+            position: request.position,
+            head: request.head,
+            seen: request.seen,
+            arguments: request.arguments,
+            target,
+            failed: Vec::new(),
+            spend: Settlement::NOTHING,
+            reservation: None,
+            admission: None,
+            started_at: self.book.now(),
+            delay: Duration::ZERO,
+        }
+    }
+
+    /// Budget, rate limit, breaker; then durability or intent.
+    pub(super) fn admit(&mut self, mut call: Call) -> Result<(), Stop> {
+        let worst = self.worst_case(&call);
+        match self.reserve(&call, &worst)? {
+            Ok(reservation) => call.reservation = Some(reservation),
+            Err(exhausted) => {
+                // Not made and not journaled: the step asks again when it is resumed.
+                self.hold(&call.position, Wait::Budget { exhausted });
+                return Ok(());
+            }
+        }
+        let now = self.book.now();
+        if let Target::Tool { tool, .. } = &call.target
+            && let Some(limit) = tool.spec().rate
+            && let Some(gate) = call.target.gate()
+        {
+            call.delay = call.delay.max(self.desk.runtime.gates.wait_for(&gate, limit, now));
+        }
+        if let Some(gate) = call.target.gate() {
+            if call.attempt == 1 {
+                let _ = self.desk.runtime.gates.attempt(&gate, 1);
+            }
+            match self.desk.runtime.gates.admit(&gate, now) {
+                Ok(admission) => call.admission = Some(admission),
+                Err(open) => {
+                    let failure = Failure::retryable(Code::ToolUnavailable, open.to_string())
+                        .with_retry_after(Some(open.retry_after));
+                    let end =
+                        CallEnd::Failed { failure, took_effect: TookEffect::No, may_have_cost: false };
+                    return self.attempt_ended(call, end);
+                }
+            }
+        }
+        self.announce(&call)?;
+        self.waiting_calls.push(call);
+        Ok(())
+    }
+
+    /// Journals an intent where the effect class asks for one, and sees to it that everything the
+    /// call depends on is durable before it is sent.
+    fn announce(&mut self, call: &Call) -> Result<(), Stop> {
+        if call.target.needs_intent() {
+            let now = self.book.now();
+            let span = call.delay.saturating_add(self.timeout(call));
+            let entry = Entry::EffectIntended {
+                position: call.position.clone(),
+                head: call.head.clone(),
+                attempt: call.attempt,
+                first_sent_at: now,
+                not_after: now.after(span),
+                seen: call.seen,
+                arguments: call.arguments.reference(Label::default()),
+            };
+            self.book.push(&entry, vec![call.arguments.clone()])?;
+        }
+        let reads = call.target.class() == EffectClass::Read;
+        if !reads && self.book.has_unsaved() {
+            self.commit_due = true;
+        }
+        Ok(())
+    }
+
+    /// An attempt gets its own timeout, or what is left of the step, whichever is less.
+    fn timeout(&self, call: &Call) -> Duration {
+        let own = match &call.target {
+            Target::Tool { tool, .. } => tool.spec().timeout,
+            Target::Model { .. } | Target::Once(_) => self.desk.runtime.options.call_timeout,
+        };
+        let boot = self.desk.runtime.clock.boot();
+        let step = self.open.get(&call.position.step).and_then(|step| step.deadline);
+        let left = step.map_or(own, |deadline| own.min(deadline.saturating_sub(boot)));
+        let wall = self.book.run.ledger.available(mainstay_core::budget::Dimension::Wall);
+        wall.map_or(left, |wall| left.min(Duration::from_millis(wall)))
+    }
+
+    /// Sends every admitted call; what they depend on is durable now.
+    pub(super) fn send_waiting(&mut self) {
+        for call in std::mem::take(&mut self.waiting_calls) {
+            *self.calling.entry(call.position.step.clone()).or_default() += 1;
+            self.send(call);
+        }
+    }
+
+    fn send(&mut self, mut call: Call) {
+        let timeout = self.timeout(&call);
+        let runtime = self.desk.runtime.clone();
+        let lease = self.desk.lease.clone();
+        let (run_id, key) = (self.book.run.run_id, call.position.key(self.book.run.key_root));
+        let deadline = self.book.now().after(call.delay).after(timeout);
+        let attempt = Attempt { runtime: runtime.clone(), run_id, key, deadline, timeout };
+        self.calls.spawn(async move {
+            if !call.delay.is_zero() {
+                runtime.clock.sleep(call.delay).await;
+            }
+            if !lease.holds(runtime.clock.boot()) {
+                // The driver finds out by itself; nothing may be sent any more.
+                std::future::pending::<()>().await;
+            }
+            let end = call.attempt(&attempt).await;
+            (Box::new(call), end)
+        });
+    }
+}
