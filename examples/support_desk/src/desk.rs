@@ -122,10 +122,17 @@ impl SupportDesk {
 
     /// Everything that decisions rest on is looked up by the writer's address. Nothing in the
     /// letter can reach somebody else's orders.
-    #[listen(or_(Lane::Return, Lane::Exchange, Lane::Cancel, Lane::OrderQuestion, Lane::ProductAdvice))]
+    #[listen(or_(
+        Lane::Return,
+        Lane::Exchange,
+        Lane::Cancel,
+        Lane::OrderQuestion,
+        Lane::ProductAdvice
+    ))]
     #[step(grants = [find_customer, find_orders, list_products])]
     async fn look_up(&self, cx: &StepContext) -> Result<File> {
-        let customer = cx.tool(find_customer::with(self.ticket.from.clone())).await.found()?.flatten();
+        let customer =
+            cx.tool(find_customer::with(self.ticket.from.clone())).await.found()?.flatten();
         let orders = match &customer {
             Some(customer) => cx.tool(find_orders::with(customer.id.clone())).await.found()?,
             None => None,
@@ -240,7 +247,11 @@ impl SupportDesk {
 
     /// The facts as they are: clumsy, and true.
     #[listen(Verdict::GiveUp)]
-    async fn plain(&self, #[from(look_up)] file: &File, #[from(act)] work: &Work) -> Result<String> {
+    async fn plain(
+        &self,
+        #[from(look_up)] file: &File,
+        #[from(act)] work: &Work,
+    ) -> Result<String> {
         Ok(plain_answer(addressee(file), &work.facts))
     }
 

@@ -31,16 +31,12 @@ pub(super) async fn ask_a_person(
         ReviewOutcome::Expired => return Ok(Ruling::Rejected(refund.clone())),
     };
     match decision {
-        Decision::Approve { .. } => {
-            Ok(Ruling::Granted(rules::Decision::Refund(refund.clone())))
-        }
+        Decision::Approve { .. } => Ok(Ruling::Granted(rules::Decision::Refund(refund.clone()))),
         Decision::Amend { subject, .. } => {
             let amended = amended(refund, serde_json::from_value(subject)?)?;
             Ok(Ruling::Granted(rules::Decision::Refund(amended)))
         }
-        Decision::Reject { .. } | Decision::Respond { .. } => {
-            Ok(Ruling::Rejected(refund.clone()))
-        }
+        Decision::Reject { .. } | Decision::Respond { .. } => Ok(Ruling::Rejected(refund.clone())),
     }
 }
 

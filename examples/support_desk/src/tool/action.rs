@@ -42,7 +42,11 @@ pub async fn exchange(
     shop(cx)?.exchange(&reference, &item, &product).await.map_err(failure)
 }
 
-async fn find_exchange(cx: &ToolContext, _item: ItemId, _product: ProductId) -> Reconciled<Exchange> {
+async fn find_exchange(
+    cx: &ToolContext,
+    _item: ItemId,
+    _product: ProductId,
+) -> Reconciled<Exchange> {
     let Ok(shop) = shop(cx) else { return Reconciled::Unknown };
     match shop.find_exchange(&cx.idempotency_key().to_string()).await {
         Ok(Some(exchange)) => Reconciled::Happened(exchange),

@@ -1,8 +1,16 @@
-//! The shop on real databases, the sample letters against the shop, and the scripted model against
-//! the letters.
+//! The shop and the flows on real databases, the sample letters against the shop, and the scripted
+//! model against the letters.
 
 #[cfg(test)]
 mod conversation;
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod desk;
+#[cfg(test)]
+mod onboarding;
+#[cfg(test)]
+mod rig;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

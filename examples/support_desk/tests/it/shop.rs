@@ -1,5 +1,6 @@
 //! What the shop does to its tables, on each database.
 
+use crate::database;
 use jiff::civil::date;
 use support_desk::{
     cents::Cents,
@@ -8,8 +9,6 @@ use support_desk::{
         ActionKind, LOYALTY_REFUSES, Message, OrderStatus, Refusal, SEED, Shop, ShopError, generate,
     },
 };
-
-mod database;
 
 /// One test body, run on each database.
 macro_rules! on_each_database {

@@ -3,9 +3,17 @@
 use std::{
     fs,
     path::PathBuf,
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
+use mainstay_core::store::Store;
+use mainstay_store::{
+    postgres::{PostgresOptions, PostgresStore},
+    sqlite::{SqliteOptions, SqliteStore},
+};
 use mainstay_testing::postgres::TestDatabase;
 use support_desk::shop::{SEED, Shop};
 
@@ -29,12 +37,28 @@ pub(crate) async fn postgres() -> Database {
 }
 
 impl Database {
-    pub(crate) async fn shop(&self) -> Shop {
-        let url = match self {
-            Self::File(folder) => format!("sqlite://{}", folder.join("shop.db").display()),
-            Self::Server(database) => database.url().to_owned(),
+    pub(crate) async fn store(&self) -> Arc<dyn Store> {
+        let store: Arc<dyn Store> = match self {
+            Self::File(folder) => Arc::new(
+                SqliteStore::open(folder.join("desk.db"), SqliteOptions::default()).await.unwrap(),
+            ),
+            Self::Server(database) => Arc::new(
+                PostgresStore::connect(database.url(), PostgresOptions::default()).await.unwrap(),
+            ),
         };
-        let shop = Shop::open(&url).await.unwrap();
+        store.migrate(()).await.unwrap();
+        store
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match self {
+            Self::File(folder) => format!("sqlite://{}", folder.join("desk.db").display()),
+            Self::Server(database) => database.url().to_owned(),
+        }
+    }
+
+    pub(crate) async fn shop(&self) -> Shop {
+        let shop = Shop::open(&self.url()).await.unwrap();
         shop.create_and_fill(SEED).await.unwrap();
         shop
     }
