@@ -5,6 +5,7 @@
 //! row that carried them.
 
 pub mod effects;
+mod fork;
 pub mod steps;
 
 #[cfg(test)]
@@ -24,7 +25,7 @@ use crate::{
     },
     id::{ReviewId, RunId, SessionId},
     inbox::InboxBody,
-    journal::{Cause, Created, Ending, Entry, Finished, HalfFilled, Parent, Position},
+    journal::{Cause, Created, Ending, Entry, Finished, HalfFilled, Leave, Parent, Position},
     payload::Held,
     run::{IllegalTransition, RunStatus},
     time::Timestamp,
@@ -88,6 +89,8 @@ pub struct Projection {
     pub undone: Vec<(String, Option<Failure>)>,
     /// How it ended.
     pub finished: Option<Finished>,
+    /// Whether a fork may repeat actions; `None` for a run that is not a fork.
+    pub leave: Option<Leave>,
     /// The output's place.
     pub output: Option<Held>,
 }
@@ -161,6 +164,7 @@ impl Projection {
             unwinding: false,
             undone: Vec::new(),
             finished: None,
+            leave: None,
             output: None,
         };
         for step in wiring.starts() {

@@ -222,6 +222,18 @@ pub struct Forked {
     pub position: Position,
     /// The projection it starts from, self-contained.
     pub fold: PayloadRef,
+    /// Whether actions that must not happen twice may be sent again.
+    pub leave: Leave,
+}
+
+/// A fork has a new key root, so the other side would not recognise a repeat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Leave {
+    /// Reconcilable and at-most-once actions may be sent.
+    Given,
+    /// They are denied.
+    Withheld,
 }
 
 /// How an effect ended, what it used up, and what a reader wants to know of it.

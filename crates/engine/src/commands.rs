@@ -130,7 +130,7 @@ impl Runtime {
         self.first_row(self.new_id(), created, vec![input, state], key)
     }
 
-    fn new_id(&self) -> RunId {
+    pub(crate) fn new_id(&self) -> RunId {
         let mut random = [0; 10];
         random.iter_mut().zip(self.entropy.draw()).for_each(|(to, from)| *to = from);
         RunId::new(self.clock.now(), random)
@@ -167,7 +167,8 @@ impl Runtime {
     /// There is none, its definition is not known, or the journal does not read back.
     pub async fn view(&self, run_id: RunId) -> Result<RunView, EngineError> {
         let row = self.row(run_id).await?;
-        let rows = self.whole_journal(run_id).await?;
+        let mut rows = self.whole_journal(run_id).await?;
+        self.fetch_fold(run_id, &mut rows).await?;
         let wiring = self.wiring(&row.flow).await?;
         let projection = journal::fold(run_id, &rows, &wiring)?;
         let rows = rows.into_iter().map(|row| Ok((row.entry()?, row))).collect::<Result<Vec<_>, EngineError>>()?;
@@ -176,7 +177,7 @@ impl Runtime {
     }
 
     /// Returns the graph a run is pinned to, from this process or from the store.
-    async fn wiring(&self, version: &FlowVersion) -> Result<Arc<Wiring>, EngineError> {
+    pub(crate) async fn wiring(&self, version: &FlowVersion) -> Result<Arc<Wiring>, EngineError> {
         if let Some(flow) = self.flows.get(version) {
             return Ok(flow.wiring.clone());
         }
@@ -187,7 +188,23 @@ impl Runtime {
         })
     }
 
-    async fn whole_journal(&self, run_id: RunId) -> Result<Vec<JournalRow>, EngineError> {
+    /// Brings the fold a journal begins from into its first row: it is often too large for it.
+    pub(crate) async fn fetch_fold(
+        &self,
+        run_id: RunId,
+        rows: &mut [JournalRow],
+    ) -> Result<(), EngineError> {
+        let Some(first) = rows.first_mut() else { return Ok(()) };
+        let Some(fold) = journal::begins_from(first)? else { return Ok(()) };
+        if first.payloads.iter().all(|payload| payload.digest() != fold.digest) {
+            let wanted = vec![(fold.digest, first.position)];
+            let found = self.store.payloads(PayloadRequest { run_id, wanted }).await?;
+            first.payloads.extend(found);
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn whole_journal(&self, run_id: RunId) -> Result<Vec<JournalRow>, EngineError> {
         const PAGE: u32 = 2_000;
         let mut rows: Vec<JournalRow> = Vec::new();
         loop {

@@ -30,7 +30,7 @@ use mainstay_core::{
     journal::Entry,
     store::{
         StoreError,
-        operation::{ClaimedRun, InboxRequest, PayloadRequest},
+        operation::{ClaimedRun, InboxRequest},
         row::InboxRow,
     },
     wait::{Wait, WaitMode, WaitSet},
@@ -181,8 +181,8 @@ impl Drive {
         mut claimed: ClaimedRun,
         inbox: Arc<Notify>,
     ) -> Result<Self, Stop> {
-        fetch_checkpoint(&desk.runtime, &mut claimed).await?;
         let run_id = claimed.run.run_id;
+        desk.runtime.fetch_fold(run_id, &mut claimed.journal).await?;
         let (run, head) = journal::fold_with_head(run_id, &claimed.journal, &flow.wiring)?;
         let book = Book::new(&desk, flow.wiring.clone(), run, (claimed.run.epoch, head), &claimed.journal);
         Ok(Self {
@@ -331,18 +331,4 @@ impl Drive {
         }
         Ok(None)
     }
-}
-
-/// A checkpoint's fold is often too large for its row.
-async fn fetch_checkpoint(runtime: &Runtime, claimed: &mut ClaimedRun) -> Result<(), Stop> {
-    let run_id = claimed.run.run_id;
-    let Some(first) = claimed.journal.first_mut() else { return Ok(()) };
-    let Entry::Checkpoint { fold } = first.entry()? else { return Ok(()) };
-    if first.payloads.iter().any(|payload| payload.digest() == fold.digest) {
-        return Ok(());
-    }
-    let wanted = vec![(fold.digest, first.position)];
-    let found = runtime.store.payloads(PayloadRequest { run_id, wanted }).await?;
-    first.payloads.extend(found);
-    Ok(())
 }

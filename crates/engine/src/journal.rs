@@ -5,7 +5,7 @@ use mainstay_core::{
     flow::schedule::Wiring,
     id::RunId,
     journal::{Entry, Head, JournalRow},
-    payload::Payload,
+    payload::{Payload, PayloadRef},
 };
 
 use crate::error::EngineError;
@@ -29,11 +29,12 @@ pub fn fold_with_head(
 ) -> Result<(Projection, Head), EngineError> {
     let (first, rest) = rows.split_first().ok_or(FoldError::Headless)?;
     let mut projection = match first.entry()? {
-        Entry::Created(created) => Projection::begin(run_id, &created, first.at, wiring),
+        Entry::Created(created) => match &created.forked {
+            Some(fork) => carried(first, &fork.fold)?.resumed(run_id, &created, first.at),
+            None => Projection::begin(run_id, &created, first.at, wiring),
+        },
         Entry::Checkpoint { fold } => {
-            let carried = first.payloads.iter().find(|p| p.digest() == fold.digest);
-            let mut projection: Projection =
-                carried.map(Payload::read).ok_or(FoldError::Headless)??;
+            let mut projection = carried(first, &fold)?;
             projection.apply(wiring, first.position, first.at, &first.entry()?)?;
             projection
         }
@@ -46,4 +47,21 @@ pub fn fold_with_head(
         head = row.head(run_id, head);
     }
     Ok((projection, head))
+}
+
+/// Returns the digest of the fold that a journal's first row begins from, if it begins from one.
+///
+/// # Errors
+/// The row does not read back.
+pub fn begins_from(first: &JournalRow) -> Result<Option<PayloadRef>, EngineError> {
+    Ok(match first.entry()? {
+        Entry::Checkpoint { fold } => Some(fold),
+        Entry::Created(created) => created.forked.map(|fork| fork.fold),
+        _ => None,
+    })
+}
+
+fn carried(row: &JournalRow, fold: &PayloadRef) -> Result<Projection, EngineError> {
+    let payload = row.payloads.iter().find(|payload| payload.digest() == fold.digest);
+    Ok(payload.map(Payload::read).ok_or(FoldError::Headless)??)
 }

@@ -4,6 +4,7 @@ pub mod commands;
 mod commit;
 pub mod context;
 mod drive;
+pub mod fork;
 pub mod error;
 pub mod flows;
 pub mod gate;

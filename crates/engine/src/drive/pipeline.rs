@@ -14,7 +14,7 @@ use mainstay_core::{
     journal::Entry,
     label::Label,
     model::{ModelFailure, ModelRequest},
-    tool::{EffectClass, Grants, TookEffect, gate},
+    tool::{EffectClass, Grants, TookEffect, ToolSpec, gate},
     wait::Wait,
 };
 use serde_json::Value;
@@ -58,8 +58,21 @@ impl Drive {
         let grants = Grants::from(granted.unwrap_or_default());
         let runtime = &self.desk.runtime;
         gate::allow(runtime.tools.as_ref(), runtime.schema.as_ref(), &grants, name, &arguments)
-            .map(|tool| Target::Tool { tool, arguments: arguments.clone() })
             .map_err(|denial| denial.into_failure())
+            .and_then(|tool| self.repeat_allowed(tool.spec()).map(|()| tool))
+            .map(|tool| Target::Tool { tool, arguments })
+    }
+
+    /// A fork sends what must not happen twice only with leave.
+    fn repeat_allowed(&self, spec: &ToolSpec) -> Result<(), Failure> {
+        if spec.effect.repeat_is_harmless() || self.book.run.may_repeat_actions() {
+            return Ok(());
+        }
+        let why = format!(
+            "`{}` must not happen twice, and this run is a fork without leave to repeat actions",
+            spec.name
+        );
+        Err(Failure::permanent(Code::ToolNotGranted, why))
     }
 
     pub(super) fn new_call(&self, request: Request, target: Target) -> Call {

@@ -1,0 +1,93 @@
+//! The fold's half about forks: a projection that stands on its own, under a new run.
+
+use super::{
+    Projection,
+    effects::{EffectRecord, Resolution},
+    steps::Phase,
+};
+use crate::{
+    budget::Ledger,
+    effect::EffectPosition,
+    id::RunId,
+    journal::{Created, Leave},
+    payload::Held,
+    run::RunStatus,
+    time::Timestamp,
+};
+
+impl Projection {
+    /// Returns every payload the fold refers to.
+    pub fn held_mut(&mut self) -> Vec<&mut Held> {
+        let mut held = vec![&mut self.input, &mut self.state];
+        held.extend(self.output.as_mut());
+        held.extend(self.signals.iter_mut().map(|(_, payload)| payload));
+        for step in &mut self.steps {
+            held.extend(step.pinned.as_mut());
+            held.extend(step.output.as_mut());
+            held.extend(step.effects.iter_mut().filter_map(EffectRecord::held_mut));
+        }
+        held
+    }
+
+    /// Returns actions that may be under way: nothing can be forked in the middle of one.
+    #[must_use]
+    pub fn open_intents(&self) -> Vec<EffectPosition> {
+        let open = self.steps.iter().filter(|step| step.is_open());
+        let effects = open.flat_map(|step| step.effects.iter());
+        let sent = effects.filter(|e| e.intent.is_some() && e.resolution.is_none());
+        sent.map(|effect| effect.position.clone()).collect()
+    }
+
+    /// Prepares the projection for a fork: reservations are dropped with the ledger, open waits are
+    /// forgotten so that they are issued anew, and how the original ended does not matter.
+    pub fn detach(&mut self) {
+        for step in &mut self.steps {
+            step.effects.retain(|effect| effect.resolution.is_some());
+            if matches!(step.phase, Phase::Failed(_)) && step.undoes.is_none() {
+                step.phase = Phase::Due;
+                step.attempt = 0;
+                step.ended_at = None;
+                step.effects.clear();
+            }
+        }
+        self.ending = None;
+        self.unwinding = false;
+        self.undone.clear();
+        self.finished = None;
+        self.output = None;
+        self.wait = None;
+    }
+
+    /// Begins a fork from the detached projection its first entry carries.
+    #[must_use]
+    pub fn resumed(mut self, run_id: RunId, created: &Created, at: Timestamp) -> Self {
+        self.run_id = run_id;
+        self.tenant.clone_from(&created.tenant);
+        self.flow = created.flow.clone();
+        self.key_root = created.key_root;
+        self.ledger = Ledger::new(created.limits);
+        self.parent = None;
+        self.tags.clone_from(&created.tags);
+        self.leave = created.forked.as_ref().map(|fork| fork.leave);
+        self.status = RunStatus::Queued;
+        (self.created_at, self.at, self.position) = (at, at, 1);
+        (self.inbox_seen, self.recoveries, self.session) = (0, 0, None);
+        self
+    }
+
+    /// Returns whether an action that must not happen twice may be sent by this run.
+    #[must_use]
+    pub fn may_repeat_actions(&self) -> bool {
+        self.leave != Some(Leave::Withheld)
+    }
+}
+
+impl EffectRecord {
+    const fn held_mut(&mut self) -> Option<&mut Held> {
+        match &mut self.resolution {
+            Some(Resolution::Completed(held) | Resolution::Signalled(held)) => Some(held),
+            Some(Resolution::Child { output, .. }) => output.as_mut(),
+            _ => None,
+        }
+    }
+}
