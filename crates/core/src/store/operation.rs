@@ -63,11 +63,13 @@ operations! {
     migrate: Migrate(()) -> i64;
     /// Returns what the store is, its clock, its schema version; the doctor's first question.
     facts: Facts(()) -> StoreFacts;
-    /// Makes a flow version known. The same version again changes nothing.
+    /// Makes a flow version known. The same name and number again change nothing: the answer is
+    /// the version that is stored, whose definition may be another.
     register_flow: RegisterFlow(FlowDefinition) -> FlowVersion;
     /// Returns every known flow version.
     flows: Flows(()) -> Vec<FlowDefinition>;
-    /// Opens a worker session with its first beat.
+    /// Opens a worker session with its first beat. Returns the end of its lease. The same session
+    /// again changes nothing.
     open_session: OpenSession(OpenSession) -> Timestamp;
     /// Extends a session's lease, and names what concerns its runs.
     beat: Beat(BeatRequest) -> Beat;
@@ -77,12 +79,14 @@ operations! {
     sessions: Sessions(()) -> Vec<SessionRow>;
     /// Revokes a session in a committed transaction. Returns the lease's final end.
     revoke: Revoke(SessionId) -> Option<Timestamp>;
-    /// Queues a revoked session's runs again where owner and epoch are still those seen, counting
-    /// a crash for each that made no progress. Returns how many.
+    /// Queues a revoked session's runs again where it still owns them, counting a crash for each,
+    /// and closes the session. Returns how many; 0 for a session that is not revoked.
     take_over: TakeOver(SessionId) -> u64;
     /// Starts a run, once per idempotency key and once per id.
     create_run: CreateRun(Box<NewRun>) -> CreatedRun;
-    /// Gives up to `limit` queued runs to a session.
+    /// Gives queued runs to a session: the most urgent, then the longest waiting, a nonce each in
+    /// that order. A run that crashed twice is given alone. A session that is unknown, revoked,
+    /// expired or draining gets none.
     claim: Claim(ClaimRequest) -> Vec<ClaimedRun>;
     /// Appends to the journals of several runs in one commit. Each run's part is accepted or
     /// refused by itself; the answers stand in the order of the parts.
@@ -283,7 +287,8 @@ pub enum RowChange {
         /// The checkpoint, if the rows hold one.
         checkpoint: Option<Position>,
     },
-    /// The run ends, if its inbox has not moved past what the owner has seen.
+    /// The run ends, if its inbox has not moved past what the owner has seen. Its timers go and
+    /// its open reviews are closed.
     Finish {
         /// The last inbox position the owner has received.
         inbox_seen: u64,
@@ -344,8 +349,9 @@ pub enum OutboxMessage {
 pub enum Appended {
     /// Everything of it is durable.
     Accepted,
-    /// The head was not the journal's end, or the epoch not the run's: another owner has it, or
-    /// this very append came before. The rows at these positions tell; their links are given.
+    /// The head was not the journal's end, or the epoch not the run's, or the last entry ended the
+    /// ownership, or (for a change of the run's row) the run is not the owner's any more: another
+    /// owner has it, or this very append came before. The link that was found tells which.
     Fenced {
         /// The link found at the place of the part's first row, if there is a row.
         found: Option<Digest>,
