@@ -170,7 +170,7 @@ impl Runtime {
         let mut rows = self.whole_journal(run_id).await?;
         self.fetch_fold(run_id, &mut rows).await?;
         let wiring = self.wiring(&row.flow).await?;
-        let projection = journal::fold(run_id, &rows, &wiring)?;
+        let projection = journal::fold(run_id, self.since_migration(run_id, &mut rows).await?, &wiring)?;
         let rows = rows.into_iter().map(|row| Ok((row.entry()?, row))).collect::<Result<Vec<_>, EngineError>>()?;
         let rows = rows.into_iter().map(|(entry, row)| (row, entry)).collect();
         Ok(RunView { row, projection, rows })
@@ -186,6 +186,19 @@ impl Runtime {
         found.map(|definition| Arc::new(Wiring::of(definition))).ok_or_else(|| {
             EngineError::new(Code::UnknownFlow, format!("no definition of {version} is stored"))
         })
+    }
+
+    /// Rows of an older version of the flow were folded with its graph when the run moved: what
+    /// counts begins at the checkpoint of that moment.
+    async fn since_migration<'a>(
+        &self,
+        run_id: RunId,
+        rows: &'a mut [JournalRow],
+    ) -> Result<&'a [JournalRow], EngineError> {
+        let moved = rows.iter().rposition(|row| row.kind == "migrated");
+        let (_, since) = rows.split_at_mut(moved.map_or(0, |at| at + 1));
+        self.fetch_fold(run_id, since).await?;
+        Ok(since)
     }
 
     /// Brings the fold a journal begins from into its first row: it is often too large for it.

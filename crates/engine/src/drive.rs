@@ -11,6 +11,7 @@ mod ask;
 mod book;
 mod call;
 mod end;
+pub(crate) mod migrate;
 mod open;
 mod outcome;
 mod pipeline;

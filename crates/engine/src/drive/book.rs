@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use mainstay_core::{
     digest::Digest,
-    flow::schedule::Wiring,
+    flow::{FlowVersion, schedule::Wiring},
     fold::Projection,
     id::ReviewId,
     journal::{Entry, Epoch, Head, JournalRow},
@@ -145,6 +145,18 @@ impl Book {
             None => RowChange::Keep,
         };
         self.send(change).await.map(drop)
+    }
+
+    /// Makes everything so far durable, with a checkpoint from which every later load starts.
+    pub(super) async fn commit_with_checkpoint(&mut self) -> Result<(), Stop> {
+        let position = self.checkpoint()?;
+        self.send(RowChange::Checkpoint(position)).await.map(drop)
+    }
+
+    /// Gives the run back to the queue of another version.
+    pub(super) async fn move_to(&mut self, to: FlowVersion) -> Result<(), Stop> {
+        self.push(&Entry::Released, Vec::new())?;
+        self.send(RowChange::Move { to }).await.map(drop)
     }
 
     fn checkpoint_if_due(&mut self) -> Result<Option<u64>, Stop> {

@@ -3,9 +3,11 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use mainstay_core::{
+    flow::FlowVersion,
     id::{RunId, SessionId},
     store::operation::{Beat, BeatRequest, ClaimRequest, ClaimedRun, OpenSession},
 };
+use serde_json::Value;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -15,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::{background, proof::Proof, rescue};
 use crate::{
     commit::Committer,
-    drive::{Desk, Drive, Nudges, Stop, Wish},
+    drive::{Desk, Drive, Nudges, Stop, Wish, migrate::migrate},
     error::EngineError,
     lease::Lease,
     runtime::Runtime,
@@ -38,6 +40,8 @@ struct Session {
     /// Nonces for claims to come; those a claim did not use serve the next.
     nonces: Vec<[u8; 16]>,
     claimed: u64,
+    /// The versions it can drive, and those it can take over to one of them.
+    lanes: Vec<FlowVersion>,
 }
 
 pub(super) async fn run(
@@ -45,7 +49,8 @@ pub(super) async fn run(
     name: &str,
     stop: &CancellationToken,
 ) -> Result<Over, EngineError> {
-    let (lease, proof) = open(runtime, name).await?;
+    let lanes = lanes(runtime).await?;
+    let (lease, proof) = open(runtime, name, lanes.clone()).await?;
     let nudges = Arc::new(Nudges::default());
     let committer = Committer::start(runtime.store.clone(), runtime.clock.clone(), lease.clone());
     let (wish, wishes) = watch::channel(Wish::Drive);
@@ -59,6 +64,7 @@ pub(super) async fn run(
         inboxes: HashMap::new(),
         nonces: Vec::new(),
         claimed: 0,
+        lanes,
     };
     session.work(stop).await;
     let lost = lease.is_lost();
@@ -74,9 +80,25 @@ pub(super) async fn run(
     Ok(Over { claimed: session.claimed, lost })
 }
 
+/// Returns the versions of this process, and older ones whose runs it can migrate.
+async fn lanes(runtime: &Runtime) -> Result<Vec<FlowVersion>, EngineError> {
+    let mut lanes = runtime.flows.lanes();
+    for definition in runtime.store.flows(()).await? {
+        let version = definition.flow_version();
+        let latest = runtime.flows.latest(&version.name);
+        // Whether a version is taken does not depend on the state that is shown.
+        let taken = latest.and_then(|f| f.program.migrate(version.version, &Value::Null));
+        if taken.is_some() && !lanes.contains(&version) {
+            lanes.push(version);
+        }
+    }
+    Ok(lanes)
+}
+
 async fn open(
     runtime: &Arc<Runtime>,
     name: &str,
+    lanes: Vec<FlowVersion>,
 ) -> Result<(Arc<Lease>, Option<Proof>), EngineError> {
     let draw = runtime.entropy.draw();
     let mut random = [0; 10];
@@ -87,7 +109,7 @@ async fn open(
     let request = OpenSession {
         session,
         name: name.to_owned(),
-        lanes: runtime.flows.lanes(),
+        lanes,
         lease: runtime.options.lease,
         proof: proof.as_ref().map(Proof::described),
     };
@@ -176,7 +198,7 @@ impl Session {
         }
         let request = ClaimRequest {
             session: self.desk.lease.session(),
-            lanes: self.desk.runtime.flows.lanes(),
+            lanes: self.lanes.clone(),
             nonces: self.nonces.iter().take(limit).copied().collect(),
             at: self.desk.runtime.clock.now(),
         };
@@ -233,10 +255,12 @@ impl Session {
 async fn drive(desk: Desk, claimed: ClaimedRun, inbox: Arc<Notify>) {
     let (run_id, epoch) = (claimed.run.run_id, claimed.run.epoch);
     let nudges = desk.nudges.clone();
-    let Some(flow) = desk.runtime.flows.get(&claimed.run.flow).cloned() else { return };
-    let result = match Drive::open(desk.clone(), flow, claimed, inbox).await {
-        Ok(drive) => drive.run().await,
-        Err(stop) => Err(stop),
+    let result = match desk.runtime.flows.get(&claimed.run.flow).cloned() {
+        Some(flow) => match Drive::open(desk.clone(), flow, claimed, inbox).await {
+            Ok(drive) => drive.run().await,
+            Err(stop) => Err(stop),
+        },
+        None => migrate(&desk, claimed).await,
     };
     match result {
         Ok(driven) => tracing::debug!(%run_id, ?driven, "run closed"),
