@@ -1,7 +1,6 @@
 //! Appending to journals: the fence, the compare-and-set on the inbox, and what rides along.
 
 use mainstay_core::{
-    digest::Digest,
     id::RunId,
     journal::Position,
     run::RunStatus,
@@ -11,6 +10,8 @@ use mainstay_core::{
     },
     wait::WaitSet,
 };
+
+use sqlx::sqlite::SqliteRow;
 
 use super::scope::{Blob, Isolation, Scope, column};
 use crate::{sound, wire};
@@ -46,66 +47,48 @@ impl Scope<'_> {
         if let Err(message) = sound::part(part) {
             return Ok(Appended::Poison(message));
         }
-        let tenant = match self.fence(part).await? {
-            Fence::Open { tenant } => tenant,
-            Fence::Closed { found } => return Ok(Appended::Fenced { found }),
+        let standing = match self.judge(part).await? {
+            Ok(standing) => standing,
+            Err(refusal) => return Ok(refusal),
         };
-        if let Some(refusal) = self.row_refuses(part).await? {
-            return Ok(refusal);
-        }
+        let tenant = &standing.tenant;
         for row in &part.rows {
-            self.insert_row(part.run_id, &tenant, row).await?;
+            self.insert_row(part.run_id, tenant, row).await?;
         }
-        self.send(part, &tenant).await?;
-        self.set_timers(part, &tenant).await?;
-        self.open_reviews(part, &tenant).await?;
+        self.send(part, tenant).await?;
+        self.set_timers(part, tenant).await?;
+        self.open_reviews(part, tenant).await?;
         self.change_row(part).await?;
-        self.forget_crashes(part).await?;
+        if standing.crashed && part.rows.iter().any(|row| wire::is_progress(&row.kind)) {
+            self.forget_crashes(part.run_id).await?;
+        }
         Ok(Appended::Accepted)
     }
 
-    /// Asks the journal itself: its last row must be the one the owner saw, of the owner's epoch.
-    async fn fence(&mut self, part: &Append) -> Result<Fence, StoreError> {
-        let ends = "SELECT position, epoch, link, kind, tenant FROM mainstay_journal
+    /// Asks the journal itself for its end, and the run's row in the same statement.
+    async fn judge(&mut self, part: &Append) -> Result<Result<Standing, Appended>, StoreError> {
+        let ends = "SELECT j.position, j.epoch, j.link, j.kind, r.tenant, r.inbox_head,
+                        r.crashes > 0 AS crashed, r.status = 'running' AND r.epoch = ?3 AS owned
+                    FROM mainstay_journal j JOIN mainstay_runs r USING (run_id)
                     WHERE run_id = ?1 AND position BETWEEN ?2 AND ?2 + 1 ORDER BY position";
-        let ends = sqlx::query(ends).bind(part.run_id.blob()).bind(wire::int(part.head.position));
-        let (mut tenant, mut found) = (None, None);
+        let ends = sqlx::query(ends)
+            .bind(part.run_id.blob())
+            .bind(wire::int(part.head.position))
+            .bind(wire::int(part.epoch));
+        let (mut standing, mut found) = (None, None);
         for row in self.rows(ends).await? {
             let link = wire::digest(column(&row, "link")?)?;
             let position: Position = wire::count(column(&row, "position")?)?;
             if position > part.head.position {
                 found = Some(link);
-                continue;
+            } else if link == part.head.link && may_follow(&row, part)? {
+                standing = Some(Standing::read(&row)?);
             }
-            let same = link == part.head.link
-                && wire::count(column(&row, "epoch")?)? == part.epoch
-                && !wire::ends_ownership(column(&row, "kind")?);
-            tenant = same.then(|| column(&row, "tenant")).transpose()?;
         }
-        Ok(match (tenant, found) {
-            (Some(tenant), None) => Fence::Open { tenant },
-            (_, found) => Fence::Closed { found },
+        Ok(match (standing, found) {
+            (Some(standing), None) => standing.allows(part),
+            (_, found) => Err(Appended::Fenced { found }),
         })
-    }
-
-    /// A change of the run's row needs the run to be the owner's still, and an end of ownership
-    /// needs an inbox that has not moved.
-    async fn row_refuses(&mut self, part: &Append) -> Result<Option<Appended>, StoreError> {
-        let seen = match &part.change {
-            RowChange::Keep => return Ok(None),
-            RowChange::Checkpoint(_) | RowChange::Release { .. } | RowChange::Move { .. } => None,
-            RowChange::Park { inbox_seen, .. } | RowChange::Finish { inbox_seen, .. } => {
-                Some(*inbox_seen)
-            }
-        };
-        let owned = "SELECT inbox_head FROM mainstay_runs
-                     WHERE run_id = ? AND status = 'running' AND epoch = ?";
-        let owned = sqlx::query(owned).bind(part.run_id.blob()).bind(wire::int(part.epoch));
-        let Some(row) = self.row(owned).await? else {
-            return Ok(Some(Appended::Fenced { found: None }));
-        };
-        let head = wire::count(column(&row, "inbox_head")?)?;
-        Ok(seen.filter(|seen| *seen != head).map(|_| Appended::InboxMoved { head }))
     }
 
     async fn change_row(&mut self, part: &Append) -> Result<(), StoreError> {
@@ -174,17 +157,52 @@ impl Scope<'_> {
         self.change(remove.bind(run_id.blob())).await.map(drop)
     }
 
-    async fn forget_crashes(&mut self, part: &Append) -> Result<(), StoreError> {
-        if !part.rows.iter().any(|row| wire::is_progress(&row.kind)) {
-            return Ok(());
-        }
-        // A look that finds nothing in all but a crashed run: no row is rewritten per step.
-        let set = "UPDATE mainstay_runs SET crashes = 0 WHERE run_id = ? AND crashes > 0";
-        self.change(sqlx::query(set).bind(part.run_id.blob())).await.map(drop)
+    async fn forget_crashes(&mut self, run_id: RunId) -> Result<(), StoreError> {
+        let set = sqlx::query("UPDATE mainstay_runs SET crashes = 0 WHERE run_id = ?");
+        self.change(set.bind(run_id.blob())).await.map(drop)
     }
 }
 
-enum Fence {
-    Open { tenant: String },
-    Closed { found: Option<Digest> },
+/// The fence: the journal's last row is of the owner's epoch, and one after which it may write.
+fn may_follow(last: &SqliteRow, part: &Append) -> Result<bool, StoreError> {
+    let same_epoch = wire::count(column(last, "epoch")?)? == part.epoch;
+    Ok(same_epoch && !wire::ends_ownership(column(last, "kind")?))
+}
+
+/// What the run's row says about the one who wants to write.
+struct Standing {
+    tenant: String,
+    owned: bool,
+    crashed: bool,
+    inbox_head: u64,
+}
+
+impl Standing {
+    fn read(row: &SqliteRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            tenant: column(row, "tenant")?,
+            owned: column(row, "owned")?,
+            crashed: column(row, "crashed")?,
+            inbox_head: wire::count(column(row, "inbox_head")?)?,
+        })
+    }
+
+    /// A change of the run's row needs the run to be the owner's still, and an end of ownership
+    /// needs an inbox that has not moved.
+    fn allows(self, part: &Append) -> Result<Self, Appended> {
+        let seen = match &part.change {
+            RowChange::Keep => return Ok(self),
+            RowChange::Checkpoint(_) | RowChange::Release { .. } | RowChange::Move { .. } => None,
+            RowChange::Park { inbox_seen, .. } | RowChange::Finish { inbox_seen, .. } => {
+                Some(*inbox_seen)
+            }
+        };
+        if !self.owned {
+            return Err(Appended::Fenced { found: None });
+        }
+        match seen.filter(|seen| *seen != self.inbox_head) {
+            Some(_) => Err(Appended::InboxMoved { head: self.inbox_head }),
+            None => Ok(self),
+        }
+    }
 }

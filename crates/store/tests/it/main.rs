@@ -4,6 +4,7 @@
 
 mod faults;
 mod folder;
+mod killed;
 mod model;
 mod postgres;
 mod sqlite;
