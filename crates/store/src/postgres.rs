@@ -218,13 +218,10 @@ impl Store for PostgresStore {
             return lane::ask_append(&self.appends, parts).await.map(Reply::Append);
         }
         let queue = self.queue_of(&operation);
-        let closing = match &operation {
-            Operation::CloseSession(session) => Some(*session),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "one operation ends a connection")]
-            _ => None,
-        };
+        let ending =
+            if let Operation::CloseSession(session) = operation { Some(session) } else { None };
         let reply = lane::ask(&queue, operation).await;
-        closing.into_iter().for_each(|session| self.drop_control(session));
+        ending.into_iter().for_each(|session| self.drop_control(session));
         reply
     }
 }

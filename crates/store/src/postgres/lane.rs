@@ -116,7 +116,10 @@ async fn commit(link: &mut Link, shared: &Shared, jobs: Vec<AppendJob>) {
             link.mind(&failed);
             Err(match failed {
                 Failed::NoSchema => missing_schema(link).await,
-                failed => failed.told(None),
+                failed @ (Failed::Lost(_)
+                | Failed::Victim(_)
+                | Failed::Refused(_)
+                | Failed::Answer(_)) => failed.told(None),
             })
         }
     };
@@ -155,7 +158,9 @@ async fn within<T>(
 async fn explain(link: &mut Link, failed: Failed, operation: &Operation) -> StoreError {
     match failed {
         Failed::NoSchema => missing_schema(link).await,
-        failed => failed.told(run_of(operation)),
+        failed @ (Failed::Lost(_) | Failed::Victim(_) | Failed::Refused(_) | Failed::Answer(_)) => {
+            failed.told(run_of(operation))
+        }
     }
 }
 
@@ -177,7 +182,6 @@ const fn run_of(operation: &Operation) -> Option<mainstay_core::id::RunId> {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "reads are listed, all else may write")]
 const fn is_read(operation: &Operation) -> bool {
     matches!(
         operation,

@@ -5,12 +5,12 @@ use sqlx::{Connection, PgConnection};
 
 use super::{connect::finish, failure::Failed};
 
-/// The steps, oldest first; a step's number is its place, from 1. Steps that a release carried are
-/// never changed again.
-const STEPS: &[&str] = &[include_str!("../../migrations/postgres/0001_backbone.sql")];
+/// The steps, oldest first, each with the version it makes. Steps that a release carried are never
+/// changed again.
+const STEPS: &[(i64, &str)] = &[(1, include_str!("../../migrations/postgres/0001_backbone.sql"))];
 
-/// The version this program needs.
-pub(super) const WANTED: i64 = STEPS.len() as i64;
+/// The version this program needs: that of the last step.
+pub(super) const WANTED: i64 = 1;
 
 /// Programs that migrate at the same time go one after the other behind this lock.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('mainstay.migrate', 0))";
@@ -38,8 +38,8 @@ pub(super) async fn check(sql: &mut PgConnection) -> Result<(), Failed> {
 
 /// Brings the schema to this program's version, and refuses a newer one.
 pub(super) async fn migrate(sql: &mut PgConnection) -> Result<i64, Failed> {
-    for (step, version) in STEPS.iter().zip(1_i64..) {
-        apply(sql, step, version).await?;
+    for (version, step) in STEPS {
+        apply(sql, step, *version).await?;
     }
     check(sql).await?;
     Ok(WANTED)
@@ -65,4 +65,15 @@ async fn apply_within(
     let note = sqlx::query("INSERT INTO mainstay.schema_version (version) VALUES ($1)");
     note.bind(version).execute(sql).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_step_makes_the_wanted_version() {
+        let versions: Vec<i64> = STEPS.iter().map(|(version, _)| *version).collect();
+        assert_eq!(versions, (1..=WANTED).collect::<Vec<_>>());
+    }
 }

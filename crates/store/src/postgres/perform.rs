@@ -11,6 +11,7 @@ use super::{
 };
 
 /// Carries out one operation on one connection.
+#[expect(clippy::too_many_lines, reason = "a table: one arm for each operation of the closed list")]
 pub(super) async fn perform(
     link: &mut Link,
     shared: &Shared,
@@ -34,7 +35,7 @@ pub(super) async fn perform(
         O::Sessions(()) => Reply::Sessions(sessions::sessions(link.ready().await?, shared).await?),
         O::Revoke(session) => Reply::Revoke(sessions::revoke(link.ready().await?, *session).await?),
         O::TakeOver(session) => {
-            Reply::TakeOver(sessions::take_over(link.ready().await?, *session).await?)
+            Reply::TakeOver(sessions::take_over(link.ready().await?, shared, *session).await?)
         }
         O::CreateRun(run) => {
             Reply::CreateRun(create::create_run(link.ready().await?, shared, run).await?)

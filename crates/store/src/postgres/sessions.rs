@@ -138,13 +138,19 @@ pub(super) async fn close_session(
     session: SessionId,
 ) -> Result<u64, Failed> {
     let close = "DELETE FROM mainstay.workers WHERE session_id = $1";
-    end(sql, session, close, 0).await
+    Ok(end(sql, session, close, 0).await?.len() as u64)
 }
 
 /// Ends a revoked session in its place; its runs have crashed once more.
-pub(super) async fn take_over(sql: &mut PgConnection, session: SessionId) -> Result<u64, Failed> {
+pub(super) async fn take_over(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    session: SessionId,
+) -> Result<u64, Failed> {
     let close = "DELETE FROM mainstay.workers WHERE session_id = $1 AND revoked";
-    end(sql, session, close, 1).await
+    let queued = end(sql, session, close, 1).await?;
+    queued.iter().for_each(|run_id| shared.note_crashes(*run_id, 1));
+    Ok(queued.len() as u64)
 }
 
 /// The session's row goes first: whoever removes it is the one who queues its runs again, and no
@@ -154,7 +160,7 @@ async fn end(
     session: SessionId,
     close: &'static str,
     crash: i32,
-) -> Result<u64, Failed> {
+) -> Result<Vec<RunId>, Failed> {
     let mut transaction = sql.begin().await?;
     let queued = end_within(&mut transaction, session, close, crash).await;
     finish(transaction, queued.is_ok()).await?;
@@ -166,13 +172,13 @@ async fn end_within(
     session: SessionId,
     close: &'static str,
     crash: i32,
-) -> Result<u64, Failed> {
+) -> Result<Vec<RunId>, Failed> {
     let closed = sqlx::query(close).bind(session.uuid()).execute(&mut *sql).await?;
     if closed.rows_affected() == 0 {
-        return Ok(0);
+        return Ok(Vec::new());
     }
     let queue = sqlx::query_scalar(QUEUE_AGAIN).bind(session.uuid()).bind(crash);
-    wire::count(queue.fetch_one(sql).await?).map_err(Failed::from)
+    Ok(queue.fetch_all(sql).await?.into_iter().map(RunId::from_uuid).collect())
 }
 
 /// Runs are locked in ascending order, as by every statement that locks several.
@@ -194,7 +200,7 @@ queued AS (
     SELECT run_id, lane, priority, tenant FROM freed ORDER BY run_id ON CONFLICT DO NOTHING),
 noted AS (INSERT INTO mainstay.run_changes (run_id) SELECT run_id FROM freed),
 unclaimed AS (DELETE FROM mainstay.claims WHERE owner = $1)
-SELECT count(*) FROM freed";
+SELECT run_id FROM freed";
 
 /// Returns every session that is not closed.
 pub(super) async fn sessions(

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use mainstay_core::{flow::FlowVersion, id::RunId};
+use mainstay_core::{flow::FlowVersion, id::RunId, time::Timestamp};
 use sqlx::{PgConnection, Row};
 
 use super::{failure::Failed, week::Weeks};
@@ -30,10 +30,11 @@ impl Shared {
 
     /// Returns the simulated time as statements take it; `None` for the server's clock.
     pub(super) fn simulated(&self) -> Option<i64> {
-        self.clock.simulated_now().map(|now| now.micros())
+        self.clock.simulated_now().map(Timestamp::micros)
     }
 
-    /// Remembers that a run was claimed after a crash: only then does its progress change its row.
+    /// Remembers whether a run has crashed, as a claim or a takeover of ours saw it: only then does
+    /// its progress change its row.
     pub(super) fn note_crashes(&self, run_id: RunId, crashes: u32) {
         let mut shaky = lock(&self.shaky);
         if crashes > 0 {
@@ -43,7 +44,7 @@ impl Shared {
         };
     }
 
-    /// Returns whether a run was claimed after a crash and has made no progress since.
+    /// Returns whether a run has crashed and made no progress since.
     pub(super) fn is_shaky(&self, run_id: RunId) -> bool {
         lock(&self.shaky).contains(&run_id)
     }

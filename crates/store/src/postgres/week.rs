@@ -56,7 +56,9 @@ impl Weeks {
         match made.map_err(Failed::from) {
             // The default partition holds runs of that week, so it keeps the week.
             Err(Failed::Refused(why)) => tracing::warn!(week, why, "week stays unpartitioned"),
-            other => drop(other?),
+            other => {
+                other?;
+            }
         }
         self.note(week);
         Ok(())

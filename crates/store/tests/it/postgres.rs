@@ -15,7 +15,7 @@ use mainstay_core::{
     time::Timestamp,
 };
 use mainstay_store::{
-    conformance::{ManualClock, Owner, Subject, World},
+    conformance::{ManualClock, Owner, Subject, World, differential},
     postgres::{PostgresOptions, PostgresStore},
 };
 use mainstay_testing::postgres::TestDatabase;
@@ -34,6 +34,16 @@ async fn fresh(clock: Arc<ManualClock>) -> Subject {
 }
 
 mainstay_store::store_conformance!(conforms, fresh);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_like_the_model_on_any_sequence() {
+    for seed in 1..=2 {
+        let subject = fresh(Arc::default()).await;
+        if let Err(failure) = differential::compare(subject, seed, 1_500).await {
+            panic!("{failure}");
+        }
+    }
+}
 
 /// A migrated store, and a plain connection to look behind it.
 struct Bench {
@@ -188,7 +198,10 @@ async fn a_schema_that_is_missing_or_newer_is_named() {
     assert_eq!(store.sessions(()).await, Ok(vec![]));
 
     let mut sql = PgConnection::connect(database.url()).await.unwrap();
-    sqlx::raw_sql("INSERT INTO mainstay.schema_version VALUES (9)").execute(&mut sql).await.unwrap();
+    sqlx::raw_sql("INSERT INTO mainstay.schema_version VALUES (9)")
+        .execute(&mut sql)
+        .await
+        .unwrap();
     let newer = open(database.url(), &clock).await;
     let newer: &dyn Store = &newer;
     let error = StoreError::Schema { found: 9, wanted: 1 };
@@ -231,10 +244,8 @@ async fn a_run_lies_in_the_partition_of_its_week_and_a_far_one_in_the_default() 
     world.start(near).await.unwrap();
     for table in ["runs_default", "journal_default"] {
         let query = format!("SELECT count(*) FROM mainstay.{table}");
-        let rows: i64 = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
-            .fetch_one(&mut sql)
-            .await
-            .unwrap();
+        let rows: i64 =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut sql).await.unwrap();
         assert_eq!(rows, 1, "{table}");
     }
     let partitions = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'mainstay.runs'::regclass";

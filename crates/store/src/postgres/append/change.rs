@@ -113,7 +113,7 @@ pub(super) fn push_changes(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>])
     sql.push(
         ", due AS MATERIALIZED (
             SELECT c.*, l.priority, COALESCE(c.lane, l.lane) AS new_lane, w.tenant
-            FROM won w JOIN change c USING (part) JOIN locked l USING (part) WHERE l.held),
+            FROM won w JOIN change c USING (part) JOIN locked l USING (part)),
         changed AS (
             UPDATE mainstay.runs r
             SET status = COALESCE(d.status::mainstay.run_status, r.status),

@@ -1,6 +1,13 @@
 //! What rides along with a part's rows: large payloads, messages, timers, reviews.
 
-use mainstay_core::{payload::Payload, review::ReviewRequest};
+use std::collections::BTreeMap;
+
+use mainstay_core::{
+    payload::Payload,
+    review::ReviewRequest,
+    store::operation::{Append, RowChange},
+    time::Timestamp,
+};
 use sqlx::{Postgres, QueryBuilder};
 
 use super::{Part, statement::array};
@@ -84,7 +91,7 @@ fn push_messages(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) -> Result
 }
 
 fn push_timers(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
-    let timers = each(batch, |p| last_of_each_key(&p.part.timers));
+    let timers = each(batch, timers_to_set);
     if timers.is_empty() {
         return;
     }
@@ -103,10 +110,17 @@ fn push_timers(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
     );
 }
 
-fn last_of_each_key(timers: &[(String, mainstay_core::time::Timestamp)]) -> Vec<(&str, i64)> {
-    let by_key: std::collections::BTreeMap<&str, i64> =
-        timers.iter().map(|(key, due)| (key.as_str(), due.micros())).collect();
-    by_key.into_iter().collect()
+/// Returns the last timer of each key; none of a run that ends with this part.
+fn timers_to_set<'a>(part: &'a Part<'_>) -> Vec<(&'a str, i64)> {
+    if ends(part.part) {
+        return Vec::new();
+    }
+    let timers = part.part.timers.iter().map(|(key, due)| (key.as_str(), due.micros()));
+    timers.collect::<BTreeMap<_, _>>().into_iter().collect()
+}
+
+const fn ends(part: &Append) -> bool {
+    matches!(part.change, RowChange::Finish { .. })
 }
 
 fn push_timers_off(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
@@ -136,30 +150,39 @@ fn push_reviews(
     shared: &Shared,
     batch: &[Part<'_>],
 ) -> Result<(), Failed> {
-    let reviews: Vec<(i64, &ReviewRequest)> = each(batch, |p| p.part.reviews.iter().collect());
+    let reviews: Vec<(i64, (bool, &ReviewRequest))> =
+        each(batch, |p| p.part.reviews.iter().map(|r| (!ends(p.part), r)).collect());
     if reviews.is_empty() {
         return Ok(());
     }
-    let texts = reviews.iter().map(|(_, r)| wire::json(r)).collect::<Result<Vec<_>, _>>()?;
-    let expires = |r: &ReviewRequest| r.expires_at.map(|at| at.micros());
+    let texts = reviews.iter().map(|(_, (_, r))| wire::json(r)).collect::<Result<Vec<_>, _>>()?;
     sql.push(
         ", opened AS (
             INSERT INTO mainstay.reviews
-                (review_id, run_id, opened_at, expires_at, tenant, queue, digest, request)
+                (review_id, run_id, opened_at, expires_at, open, tenant, queue, digest, request)
             SELECT v.review_id, w.run_id, mainstay.clock(",
     );
     sql.push_bind(shared.simulated());
     sql.push(
-        "::bigint), v.expires_at, w.tenant, v.queue, v.digest, v.request FROM won w JOIN unnest(",
+        "::bigint), v.expires_at, v.open, w.tenant, v.queue, v.digest, v.request FROM won w JOIN unnest(",
     );
     array(sql, reviews.iter().map(|(n, _)| *n).collect(), "bigint[], ");
-    array(sql, reviews.iter().map(|(_, r)| r.review_id.uuid()).collect(), "uuid[], ");
-    array(sql, reviews.iter().map(|(_, r)| expires(r)).collect(), "bigint[], ");
-    array(sql, reviews.iter().map(|(_, r)| r.queue.as_str()).collect(), "text[], ");
-    array(sql, reviews.iter().map(|(_, r)| *r.subject_digest.as_bytes()).collect(), "bytea[], ");
+    array(sql, reviews.iter().map(|(_, (_, r))| r.review_id.uuid()).collect(), "uuid[], ");
+    array(
+        sql,
+        reviews.iter().map(|(_, (_, r))| r.expires_at.map(Timestamp::micros)).collect(),
+        "bigint[], ",
+    );
+    array(sql, reviews.iter().map(|(_, (open, _))| *open).collect(), "boolean[], ");
+    array(sql, reviews.iter().map(|(_, (_, r))| r.queue.as_str()).collect(), "text[], ");
+    array(
+        sql,
+        reviews.iter().map(|(_, (_, r))| *r.subject_digest.as_bytes()).collect(),
+        "bytea[], ",
+    );
     array(sql, texts, "text[]");
     sql.push(
-        ") AS v(part, review_id, expires_at, queue, digest, request) USING (part)
+        ") AS v(part, review_id, expires_at, open, queue, digest, request) USING (part)
             ORDER BY v.review_id ON CONFLICT DO NOTHING)",
     );
     Ok(())
@@ -172,8 +195,14 @@ fn push_reviews_off(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
     }
     sql.push(
         ", closed AS (
-            UPDATE mainstay.reviews v SET open = false FROM won w
-            WHERE v.run_id = w.run_id AND v.open AND v.review_id = ANY(",
+            UPDATE mainstay.reviews v SET open = false FROM won w JOIN unnest(",
+    );
+    array(sql, off.iter().map(|(n, _)| *n).collect(), "bigint[], ");
+    array(sql, off.iter().map(|(_, id)| *id).collect(), "uuid[]");
+    sql.push(
+        ") AS o(part, review_id) USING (part)
+            WHERE v.run_id = w.run_id AND v.open AND v.review_id = o.review_id
+              AND v.review_id = ANY(",
     );
     array(sql, off.into_iter().map(|(_, id)| id).collect(), "uuid[]))");
 }

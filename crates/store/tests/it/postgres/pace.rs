@@ -103,13 +103,13 @@ async fn one_row_commits(url: String, run: i64, start: SystemTime) -> usize {
 #[ignore = "figures, not a verdict"]
 async fn pace_of_commits() {
     let Bench { world, mut sql, url } = bench().await;
-    let bare = "CREATE TABLE bare (run bigint, position bigint, body bytea, PRIMARY KEY (run, position))";
+    let bare =
+        "CREATE TABLE bare (run bigint, position bigint, body bytea, PRIMARY KEY (run, position))";
     sqlx::raw_sql(bare).execute(&mut sql).await.unwrap();
     for clients in [1, 16, 64] {
         let start = clock();
-        let loops = (0..clients).map(|n| {
-            tokio::spawn(one_row_commits(url.clone(), n + 1_000 * clients, start))
-        });
+        let loops = (0..clients)
+            .map(|n| tokio::spawn(one_row_commits(url.clone(), n + 1_000 * clients, start)));
         let steps: usize = join_all(loops).await.into_iter().map(Result::unwrap).sum();
         println!("bare inserts, {clients:2} connections: {:8.0} rows/s", per_second(steps, start));
     }
@@ -126,4 +126,43 @@ async fn pace_of_commits() {
     let loops = groups.map(|g| tokio::spawn(together(world.store.clone(), g, start)));
     let steps: usize = join_all(loops).await.into_iter().map(Result::unwrap).sum();
     println!("appends of 16, {RUNS} runs:         {:8.0} steps/s", per_second(steps, start));
+}
+
+/// Prints the plans of the hot statements as the server made them for our connections.
+#[tokio::test]
+#[ignore = "for reading, not a verdict"]
+async fn plans_of_the_hot_statements() {
+    let database = mainstay_testing::postgres::TestDatabase::create().await.unwrap();
+    let mut sql = PgConnection::connect(database.url()).await.unwrap();
+    let tell = format!(
+        "ALTER DATABASE \"{0}\" SET session_preload_libraries = 'auto_explain';
+         ALTER DATABASE \"{0}\" SET auto_explain.log_min_duration = 0;
+         ALTER DATABASE \"{0}\" SET auto_explain.log_analyze = on;
+         ALTER DATABASE \"{0}\" SET auto_explain.log_nested_statements = off",
+        database.name()
+    );
+    for statement in tell.split(';') {
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        sqlx::raw_sql(statement).execute(&mut sql).await.unwrap();
+    }
+    let clock = Arc::<mainstay_store::conformance::ManualClock>::default();
+    let store: Arc<dyn Store> = Arc::new(super::open(database.url(), &clock).await);
+    store.migrate(()).await.unwrap();
+    let subject = mainstay_store::conformance::Subject { store, clock, guard: Box::new(()) };
+    let world = mainstay_store::conformance::World::new(subject);
+    let mut owners = owners(&world, 16).await;
+    let payload = Payload::from_bytes(vec![b'7'; 1_000]);
+    for _ in 0..200 {
+        let parts: Vec<Append> = owners.iter().map(|owner| step(owner, &payload)).collect();
+        world.store.append(parts.clone()).await.unwrap();
+        owners.iter_mut().zip(&parts).for_each(|(owner, part)| advance(owner, part));
+    }
+    let parks = owners.iter().map(|owner| owner.park_for_signal(0).unwrap()).collect();
+    world.store.append(parks).await.unwrap();
+    for owner in &owners {
+        world.tell(owner.run_id, "go").await.unwrap();
+    }
+    let session = world.open().await.unwrap();
+    assert_eq!(world.store.claim(world.wish(session, 16)).await.unwrap().len(), 16);
+    database.close().await.unwrap();
 }
