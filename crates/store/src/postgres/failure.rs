@@ -21,23 +21,28 @@ pub(super) enum Failed {
 
 impl From<sqlx::Error> for Failed {
     fn from(error: sqlx::Error) -> Self {
-        match &error {
-            sqlx::Error::Database(database) => {
-                of_state(database.code().as_deref().unwrap_or_default(), database.message())
-            }
-            sqlx::Error::Encode(why) => Self::Refused(why.to_string()),
-            sqlx::Error::ColumnDecode { .. }
+        if let sqlx::Error::Database(database) = &error {
+            return of_state(database.code().as_deref().unwrap_or_default(), database.message());
+        }
+        if let sqlx::Error::Encode(why) = &error {
+            return Self::Refused(why.to_string());
+        }
+        if reads_badly(&error) {
+            return StoreError::Corrupt(error.to_string()).into();
+        }
+        Self::Lost(error.to_string())
+    }
+}
+
+const fn reads_badly(error: &sqlx::Error) -> bool {
+    matches!(
+        error,
+        sqlx::Error::ColumnDecode { .. }
             | sqlx::Error::Decode(_)
             | sqlx::Error::ColumnNotFound(_)
             | sqlx::Error::ColumnIndexOutOfBounds { .. }
-            | sqlx::Error::TypeNotFound { .. } => StoreError::Corrupt(error.to_string()).into(),
-            #[expect(
-                clippy::wildcard_enum_match_arm,
-                reason = "all others are a broken connection"
-            )]
-            _ => Self::Lost(error.to_string()),
-        }
-    }
+            | sqlx::Error::TypeNotFound { .. }
+    )
 }
 
 impl From<StoreError> for Failed {

@@ -85,18 +85,18 @@ async fn together(store: Arc<dyn Store>, mut owners: Vec<Owner>, start: SystemTi
 async fn one_row_commits(url: String, run: i64, start: SystemTime) -> usize {
     let mut sql = PgConnection::connect(&url).await.unwrap();
     let body = vec![b'7'; 1_000];
-    let mut steps = 0;
+    let mut steps = 0_u32;
     while !over(start) {
         sqlx::query("INSERT INTO bare VALUES ($1, $2, $3)")
             .bind(run)
-            .bind(steps as i64)
+            .bind(i64::from(steps))
             .bind(body.as_slice())
             .execute(&mut sql)
             .await
             .unwrap();
         steps += 1;
     }
-    steps
+    steps as usize
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
