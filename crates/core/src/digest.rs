@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// A BLAKE3 hash, 32 bytes, printed as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -104,12 +105,33 @@ impl fmt::Display for NotCanonical {
 
 impl std::error::Error for NotCanonical {}
 
+/// The largest integer that is exact as a JSON number everywhere (RFC 8785, section 3.2.2.3).
+const LARGEST_EXACT: u64 = 1 << 53;
+
 /// Returns `value` as canonical JSON (RFC 8785): equal values give equal bytes.
 ///
 /// # Errors
-/// The value has a non-finite number or a map whose keys are not strings.
+/// The value has a non-finite number, a map whose keys are not strings, or an integer beyond 2^53,
+/// which would read back as another one: write it as text.
 pub fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
+    let value = serde_json::to_value(value).map_err(|e| NotCanonical(e.to_string()))?;
+    if let Some(inexact) = inexact(&value) {
+        return Err(NotCanonical(format!("{inexact} is not exact as a number; write it as text")));
+    }
     serde_json_canonicalizer::to_vec(&value).map_err(|e| NotCanonical(e.to_string()))
+}
+
+/// Returns an integer that a reader could not tell from its neighbours.
+fn inexact(value: &Value) -> Option<&serde_json::Number> {
+    match value {
+        Value::Number(number) => {
+            let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            size.is_some_and(|size| size > LARGEST_EXACT).then_some(number)
+        }
+        Value::Array(items) => items.iter().find_map(inexact),
+        Value::Object(fields) => fields.values().find_map(inexact),
+        Value::Null | Value::Bool(_) | Value::String(_) => None,
+    }
 }
 
 /// Reads a value back from JSON bytes.
@@ -118,4 +140,24 @@ pub fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonic
 /// The bytes are not JSON of that type.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, NotCanonical> {
     serde_json::from_slice(bytes).map_err(|e| NotCanonical(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn keys_are_sorted_and_numbers_have_one_form() {
+        assert_eq!(canonical(&json!({"b": 1.0, "a": [2, -0.0]})).unwrap(), br#"{"a":[2,0],"b":1}"#);
+    }
+
+    #[test]
+    fn an_integer_that_would_read_back_as_another_is_refused() {
+        assert!(canonical(&(1_u64 << 53)).is_ok());
+        for wrong in [json!({"n": [u64::MAX]}), json!(i64::MIN), json!((1_u64 << 53) + 1)] {
+            assert!(canonical(&wrong).is_err(), "{wrong}");
+        }
+    }
 }

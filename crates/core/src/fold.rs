@@ -31,7 +31,7 @@ use crate::{
     time::Timestamp,
     wait::{Wait, WaitSet},
 };
-use effects::{EffectRecord, Resolution};
+use effects::{EffectRecord, Intent, Resolution};
 use steps::{Phase, StepRun};
 
 /// A crash hides how long its worker still ran after the last entry; at most this much of the gap
@@ -228,10 +228,26 @@ impl Projection {
                 self.step_failed(step, *attempt, failure, *retry_at, at)?;
             }
             Entry::Routed { step, variant, .. } => self.routed(wiring, step, variant, at)?,
-            Entry::EffectIntended { .. }
-            | Entry::EffectAttempted { .. }
-            | Entry::EffectSettled(_)
-            | Entry::WaitOpened { .. } => self.take_effect(entry)?,
+            Entry::EffectIntended {
+                position,
+                head,
+                attempt,
+                first_sent_at,
+                not_after,
+                seen,
+                arguments,
+            } => {
+                let (attempt, first_sent_at, not_after) = (*attempt, *first_sent_at, *not_after);
+                let intent = Intent { attempt, first_sent_at, not_after, at: self.position };
+                self.intended(position, head, *seen, (intent, arguments))?;
+            }
+            Entry::EffectAttempted { position, head, attempts, spend } => {
+                self.attempted(position, head, attempts, spend)?;
+            }
+            Entry::EffectSettled(settled) => self.settled(settled)?,
+            Entry::WaitOpened { position, head, wait, arguments, seen } => {
+                self.wait_opened(position, head, wait, arguments, *seen)?;
+            }
             Entry::Advanced { amount } => self.ledger.record_advance(amount),
             Entry::Allotted { child, limits } => self.allotted(*child, limits)?,
             Entry::Received { inbox, message } => self.receive(*inbox, message)?,

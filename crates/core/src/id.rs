@@ -76,7 +76,7 @@ pub fn prefix_range(prefix: &str) -> Result<(Uuid, Uuid), IdError> {
     if digits.len() > WIDTH || digits.first().is_some_and(|&d| d > 7) {
         return Err(IdError::Length);
     }
-    let rest = 5 * (WIDTH - digits.len()) as u32;
+    let rest = 5 * u32::try_from(WIDTH - digits.len()).unwrap_or(0);
     let head = digits.into_iter().fold(0_u128, |bits, d| (bits << 5) | d);
     let low = head.checked_shl(rest).unwrap_or(0);
     let span = 1_u128.checked_shl(rest).map_or(u128::MAX, |s| s - 1);

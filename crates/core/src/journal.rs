@@ -414,7 +414,14 @@ impl Head {
 /// Returns the hash of a row: BLAKE3 over the hash before it and everything in the row but the
 /// payloads' bytes, for which their digests stand in the body.
 #[must_use]
-pub fn row_hash(prev: Digest, run_id: RunId, position: Position, epoch: Epoch, at: Timestamp, body: &[u8]) -> Digest {
+pub fn row_hash(
+    prev: Digest,
+    run_id: RunId,
+    position: Position,
+    epoch: Epoch,
+    at: Timestamp,
+    body: &[u8],
+) -> Digest {
     let run = run_id.uuid();
     let numbers = [position.to_le_bytes(), epoch.to_le_bytes(), at.micros().to_le_bytes()];
     Digest::of_parts([prev.as_bytes(), &run.as_bytes()[..], numbers.as_flattened(), body])

@@ -89,10 +89,8 @@ impl RunStatus {
         use RunStatus as S;
         let illegal = || IllegalTransition { status, entry: entry.kind() };
         let Some(now) = status else {
-            return match entry {
-                Entry::Created(_) => Ok(S::Queued),
-                _ => Err(illegal()),
-            };
+            let first = matches!(entry, Entry::Created(_));
+            return if first { Ok(S::Queued) } else { Err(illegal()) };
         };
         match (now, entry) {
             (_, Entry::Created(_)) => Err(illegal()),

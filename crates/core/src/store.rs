@@ -14,7 +14,11 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::{code::Code, id::RunId, store::operation::{Operation, Reply}};
+use crate::{
+    code::Code,
+    id::RunId,
+    store::operation::{Operation, Reply},
+};
 
 /// What a store answers when it cannot do an operation. Nothing of the operation happened unless
 /// the variant says that it is unknown.

@@ -19,7 +19,7 @@ use mainstay_core::{
     run::RunStatus,
     store::{
         operation::{
-            CreatedRun, Decided, DecideReview, Delivered, Delivery, JournalRequest, NewRun,
+            CreatedRun, DecideReview, Decided, Delivered, Delivery, JournalRequest, NewRun,
             PayloadRequest,
         },
         row::RunRow,
@@ -108,7 +108,8 @@ impl Runtime {
 
     fn new_run(&self, flow: &KnownFlow, wish: &StartRun) -> Result<NewRun, EngineError> {
         let state = flow.program.initial(&wish.input).map_err(|e| {
-            let place = if e.path.is_empty() { String::new() } else { format!("at `{}`: ", e.path) };
+            let place =
+                if e.path.is_empty() { String::new() } else { format!("at `{}`: ", e.path) };
             EngineError::new(Code::InvalidInput, format!("{place}{}", e.message))
                 .with_hint(format!("`mainstay flows show {}` prints the input's schema", wish.flow))
         })?;
@@ -170,8 +171,12 @@ impl Runtime {
         let mut rows = self.whole_journal(run_id).await?;
         self.fetch_fold(run_id, &mut rows).await?;
         let wiring = self.wiring(&row.flow).await?;
-        let projection = journal::fold(run_id, self.since_migration(run_id, &mut rows).await?, &wiring)?;
-        let rows = rows.into_iter().map(|row| Ok((row.entry()?, row))).collect::<Result<Vec<_>, EngineError>>()?;
+        let projection =
+            journal::fold(run_id, self.since_migration(run_id, &mut rows).await?, &wiring)?;
+        let rows = rows
+            .into_iter()
+            .map(|row| Ok((row.entry()?, row)))
+            .collect::<Result<Vec<_>, EngineError>>()?;
         let rows = rows.into_iter().map(|(entry, row)| (row, entry)).collect();
         Ok(RunView { row, projection, rows })
     }
@@ -217,7 +222,10 @@ impl Runtime {
         Ok(())
     }
 
-    pub(crate) async fn whole_journal(&self, run_id: RunId) -> Result<Vec<JournalRow>, EngineError> {
+    pub(crate) async fn whole_journal(
+        &self,
+        run_id: RunId,
+    ) -> Result<Vec<JournalRow>, EngineError> {
         const PAGE: u32 = 2_000;
         let mut rows: Vec<JournalRow> = Vec::new();
         loop {
@@ -252,8 +260,7 @@ impl Runtime {
         decision: Decision,
         by: &str,
     ) -> Result<RunId, EngineError> {
-        let outcome =
-            ReviewOutcome::Decided { decision, by: by.to_owned(), at: self.clock.now() };
+        let outcome = ReviewOutcome::Decided { decision, by: by.to_owned(), at: self.clock.now() };
         let closed = |how: String| {
             EngineError::new(Code::ReviewClosed, format!("{review_id} was already decided: {how}"))
                 .with_hint("a decision counts once; nothing was changed")
@@ -270,10 +277,9 @@ impl Runtime {
             )
             .with_hint(format!("look again with `mainstay reviews show {review_id}`"))),
             Decided::Ended => Err(closed("its run has ended".into())),
-            Decided::Unknown => Err(EngineError::new(
-                Code::UnknownId,
-                format!("there is no review {review_id}"),
-            )),
+            Decided::Unknown => {
+                Err(EngineError::new(Code::UnknownId, format!("there is no review {review_id}")))
+            }
         }
     }
 

@@ -21,7 +21,6 @@ use mainstay_core::{
     model::{DEFAULT_REPAIRS, ModelReply, ModelRequest, OutputSchema, check, repair_request},
     payload::Payload,
     review::ReviewOutcome,
-    run::RunStatus,
     schema::{SchemaCheck, SchemaError},
     time::Timestamp,
     tool::{Denial, DenialReason, ToolFailure, ToolOutcome},
@@ -30,10 +29,10 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-pub use effect::Effect;
-pub use request::{ChildRun, Review};
 pub(crate) use cell::{Answer, SharedCell};
-pub(crate) use request::{Ask, Request};
+pub use effect::Effect;
+pub(crate) use request::{Ask, Callee, Request, WaitFor};
+pub use request::{ChildRun, Review};
 
 /// What a step may know of where it runs.
 pub(crate) struct StepPlace {
@@ -98,9 +97,13 @@ impl StepContext {
     /// Calls a language model. The reply is committed before it is returned: it was paid for.
     pub fn model(&self, request: ModelRequest) -> Effect<Result<ModelReply, Failure>> {
         let name = request.model.to_string();
-        self.ask(EffectKind::Model, name, &request.clone(), Ask::Model(Box::new(request)), |answer| {
-            answer.completed().and_then(read)
-        })
+        self.ask(
+            EffectKind::Model,
+            name,
+            &request.clone(),
+            Ask::Call(Callee::Model(Box::new(request))),
+            |answer| answer.completed().and_then(read),
+        )
     }
 
     /// Calls a model for a value that fits the JSON Schema of `T`.
@@ -123,7 +126,8 @@ impl StepContext {
             match check(&reply, &output, self.place.schema.as_ref()) {
                 Ok(value) => return read(value),
                 Err(errors) if tries > DEFAULT_REPAIRS => {
-                    let failure = mainstay_core::model::ModelFailure::Schema { errors, attempts: tries };
+                    let failure =
+                        mainstay_core::model::ModelFailure::Schema { errors, attempts: tries };
                     return Err(Failure::permanent(failure.code(), failure.to_string()));
                 }
                 Err(errors) => request = repair_request(&request, &reply, &errors),
@@ -138,7 +142,7 @@ impl StepContext {
         T: ToolUse,
     {
         let (name, arguments) = call.into_parts();
-        let ask = Ask::Tool { name: name.clone(), arguments: arguments.clone() };
+        let ask = Ask::Call(Callee::Tool { name: name.clone(), arguments: arguments.clone() });
         self.ask(EffectKind::Tool, name.clone(), &arguments, ask, move |answer| {
             Called::of(answer.into_outcome(&name))
         })
@@ -149,21 +153,30 @@ impl StepContext {
     pub fn review(&self, review: Review) -> Effect<Result<ReviewOutcome, Failure>> {
         let name = review.queue.clone();
         let arguments = json!({ "title": review.title, "subject": review.subject });
-        self.ask(EffectKind::Review, name, &arguments, Ask::Review(review), |answer| match answer {
-            Answer::Reviewed(outcome) => Ok(outcome),
-            other => other.completed().and_then(read),
-        })
+        self.ask(
+            EffectKind::Review,
+            name,
+            &arguments,
+            Ask::Wait(WaitFor::Review(review)),
+            Answer::reviewed,
+        )
     }
 
     /// Waits for a span of calendar time, without holding anything.
     pub fn sleep(&self, span: Duration) -> Effect<()> {
         let name = format!("{span:?}");
-        self.ask(EffectKind::Timer, name, &json!(span.as_micros() as u64), Ask::Timer(span), |_| ())
+        self.ask(
+            EffectKind::Timer,
+            name,
+            &json!(micros(span)),
+            Ask::Wait(WaitFor::Timer(span)),
+            |_| (),
+        )
     }
 
     /// Waits for a named signal. One that came early counts.
     pub fn signal<T: DeserializeOwned>(&self, name: &str) -> Effect<Result<T, Failure>> {
-        let ask = Ask::Signal { name: name.to_owned(), within: None };
+        let ask = Ask::Wait(WaitFor::Signal { name: name.to_owned(), within: None });
         self.ask(EffectKind::Signal, name.to_owned(), &Value::Null, ask, |answer| {
             answer.completed().and_then(read)
         })
@@ -175,11 +188,10 @@ impl StepContext {
         name: &str,
         within: Duration,
     ) -> Effect<Result<Option<T>, Failure>> {
-        let ask = Ask::Signal { name: name.to_owned(), within: Some(within) };
-        let arguments = json!(within.as_micros() as u64);
-        self.ask(EffectKind::Signal, name.to_owned(), &arguments, ask, |answer| match answer {
-            Answer::Due => Ok(None),
-            other => other.completed().and_then(read).map(Some),
+        let ask = Ask::Wait(WaitFor::Signal { name: name.to_owned(), within: Some(within) });
+        let arguments = json!(micros(within));
+        self.ask(EffectKind::Signal, name.to_owned(), &arguments, ask, |answer| {
+            answer.unless_due()?.map(read).transpose()
         })
     }
 
@@ -187,12 +199,8 @@ impl StepContext {
     pub fn run_flow<T: DeserializeOwned>(&self, child: ChildRun) -> Effect<Result<T, Failure>> {
         let arguments = json!({ "input": child.input, "limits": child.limits });
         let name = child.flow.clone();
-        self.ask(EffectKind::Child, name, &arguments, Ask::Child(child), |answer| match answer {
-            Answer::Child { status: RunStatus::Completed, output, .. } => read(output),
-            Answer::Child { status, failure, .. } => Err(failure.unwrap_or_else(|| {
-                Failure::permanent(Code::StepFailed, format!("the child run is {status}"))
-            })),
-            other => other.completed().and_then(read),
+        self.ask(EffectKind::Child, name, &arguments, Ask::Wait(WaitFor::Child(child)), |answer| {
+            answer.child().and_then(read)
         })
     }
 
@@ -216,7 +224,7 @@ impl StepContext {
             serde_json::to_value(value)
                 .map_err(|e| Failure::permanent(Code::StepFailed, e.to_string()))
         });
-        let ask = Ask::Once(work);
+        let ask = Ask::Call(Callee::Once(work));
         self.ask(EffectKind::Once, name.to_owned(), &Value::Null, ask, |answer| {
             answer.completed().and_then(read)
         })
@@ -231,8 +239,10 @@ impl StepContext {
 
     /// Returns a random number, the same on every repeat.
     pub fn random(&self) -> Effect<u64> {
+        // Written as text: a number of this size is not exact in JSON.
         self.ask(EffectKind::Random, String::new(), &Value::Null, Ask::Random, |answer| {
-            answer.completed().and_then(read).unwrap_or_default()
+            let text: Option<String> = answer.completed().and_then(read).ok();
+            text.and_then(|text| text.parse().ok()).unwrap_or_default()
         })
     }
 
@@ -258,13 +268,8 @@ impl StepContext {
         match Payload::of(arguments) {
             Ok(arguments) => {
                 let head = EffectHead { kind, name, arguments: arguments.digest() };
-                cell.request(Request {
-                    position: position.clone(),
-                    head,
-                    seen: 0,
-                    arguments,
-                    ask,
-                });
+                let position = position.clone();
+                cell.request(Request { position, head, seen: 0, arguments }, ask);
             }
             Err(e) => cell.fail(Failure::permanent(Code::StepFailed, e.to_string())),
         }
@@ -277,6 +282,10 @@ impl StepContext {
     pub fn next_key(&self) -> IdempotencyKey {
         self.cell.lock().peek_position(&self.branch).key(self.place.key_root)
     }
+}
+
+fn micros(span: Duration) -> u64 {
+    u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn read<T: DeserializeOwned>(value: Value) -> Result<T, Failure> {
@@ -359,10 +368,12 @@ impl<T: DeserializeOwned> Called<T> {
 
 /// What a refused call looks like to the step.
 pub(crate) fn denied(tool: &str, failure: &Failure) -> Denial {
-    let reason = match failure.code {
-        Code::ToolUnknown => DenialReason::Unknown,
-        Code::ToolArguments => DenialReason::Arguments(vec![SchemaError::whole(&failure.message)]),
-        _ => DenialReason::NotGranted,
+    let reason = if failure.code == Code::ToolUnknown {
+        DenialReason::Unknown
+    } else if failure.code == Code::ToolArguments {
+        DenialReason::Arguments(vec![SchemaError::whole(&failure.message)])
+    } else {
+        DenialReason::NotGranted
     };
     Denial { tool: tool.to_owned(), reason }
 }

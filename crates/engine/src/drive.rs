@@ -185,7 +185,8 @@ impl Drive {
         let run_id = claimed.run.run_id;
         desk.runtime.fetch_fold(run_id, &mut claimed.journal).await?;
         let (run, head) = journal::fold_with_head(run_id, &claimed.journal, &flow.wiring)?;
-        let book = Book::new(&desk, flow.wiring.clone(), run, (claimed.run.epoch, head), &claimed.journal);
+        let book =
+            Book::new(&desk, flow.wiring.clone(), run, (claimed.run.epoch, head), &claimed.journal);
         Ok(Self {
             desk,
             flow,

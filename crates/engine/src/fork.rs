@@ -16,12 +16,7 @@ use mainstay_core::{
     store::operation::PayloadRequest,
 };
 
-use crate::{
-    commands::Started,
-    error::EngineError,
-    journal,
-    runtime::Runtime,
-};
+use crate::{commands::Started, error::EngineError, journal, runtime::Runtime};
 
 /// A wish to fork a run.
 #[derive(Debug, Clone)]

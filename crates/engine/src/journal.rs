@@ -1,8 +1,8 @@
 //! Reading a journal back: from rows to the fold.
 
 use mainstay_core::{
-    fold::{FoldError, Projection},
     flow::schedule::Wiring,
+    fold::{FoldError, Projection},
     id::RunId,
     journal::{Entry, Head, JournalRow},
     payload::{Payload, PayloadRef},
@@ -14,7 +14,11 @@ use crate::error::EngineError;
 ///
 /// # Errors
 /// A row that does not read back, a gap, an entry that may not follow.
-pub fn fold(run_id: RunId, rows: &[JournalRow], wiring: &Wiring) -> Result<Projection, EngineError> {
+pub fn fold(
+    run_id: RunId,
+    rows: &[JournalRow],
+    wiring: &Wiring,
+) -> Result<Projection, EngineError> {
     fold_with_head(run_id, rows, wiring).map(|(projection, _)| projection)
 }
 
@@ -28,17 +32,17 @@ pub fn fold_with_head(
     wiring: &Wiring,
 ) -> Result<(Projection, Head), EngineError> {
     let (first, rest) = rows.split_first().ok_or(FoldError::Headless)?;
-    let mut projection = match first.entry()? {
-        Entry::Created(created) => match &created.forked {
-            Some(fork) => carried(first, &fork.fold)?.resumed(run_id, &created, first.at),
-            None => Projection::begin(run_id, &created, first.at, wiring),
-        },
-        Entry::Checkpoint { fold } => {
+    let mut projection = match (begins_from(first)?, first.entry()?) {
+        (Some(fold), Entry::Created(created)) => {
+            carried(first, &fold)?.resumed(run_id, &created, first.at)
+        }
+        (Some(fold), entry) => {
             let mut projection = carried(first, &fold)?;
-            projection.apply(wiring, first.position, first.at, &first.entry()?)?;
+            projection.apply(wiring, first.position, first.at, &entry)?;
             projection
         }
-        _ => return Err(FoldError::Headless.into()),
+        (None, Entry::Created(created)) => Projection::begin(run_id, &created, first.at, wiring),
+        (None, _) => return Err(FoldError::Headless.into()),
     };
     let before = Head { position: first.position - 1, hash: first.prev, link: first.prev };
     let mut head = first.head(run_id, before);
@@ -54,11 +58,12 @@ pub fn fold_with_head(
 /// # Errors
 /// The row does not read back.
 pub fn begins_from(first: &JournalRow) -> Result<Option<PayloadRef>, EngineError> {
-    Ok(match first.entry()? {
-        Entry::Checkpoint { fold } => Some(fold),
-        Entry::Created(created) => created.forked.map(|fork| fork.fold),
-        _ => None,
-    })
+    let entry = first.entry()?;
+    if let Entry::Checkpoint { fold } = entry {
+        return Ok(Some(fold));
+    }
+    let Entry::Created(created) = entry else { return Ok(None) };
+    Ok(created.forked.map(|fork| fork.fold))
 }
 
 fn carried(row: &JournalRow, fold: &PayloadRef) -> Result<Projection, EngineError> {

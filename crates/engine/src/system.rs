@@ -40,7 +40,8 @@ impl Entropy for OsEntropy {
         let mut bytes = [0; 32];
         // Up to 256 bytes come whole once the generator is seeded (getrandom(2)); a call that is
         // interrupted before that is made again.
-        while rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) != Ok(32) {}
+        while rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()) != Ok(32) {
+        }
         bytes
     }
 }

@@ -215,12 +215,8 @@ fn holds(condition: &Condition, arrived: &BTreeMap<u32, StepKey>) -> bool {
                 arrived.contains_key(&(*next - 1))
             }
             // Every branch is walked, so that the leaves keep their numbers.
-            Condition::Any(inner) => {
-                inner.iter().fold(false, |any, c| walk(c, next, arrived) || any)
-            }
-            Condition::All(inner) => {
-                inner.iter().fold(true, |all, c| walk(c, next, arrived) && all)
-            }
+            Condition::Any(inner) => inner.iter().filter(|c| walk(c, next, arrived)).count() > 0,
+            Condition::All(inner) => inner.iter().filter(|c| !walk(c, next, arrived)).count() == 0,
         }
     }
     walk(condition, &mut 0, arrived)
@@ -233,9 +229,10 @@ fn producers(definition: &FlowDefinition, trigger: &Trigger) -> Vec<StepName> {
     condition.leaves(&mut |leaf| match leaf {
         Condition::Step(name) => producers.push(name.clone()),
         Condition::Route { route, .. } => {
-            let picks = definition.steps.iter().filter(
-                |step| matches!(&step.kind, StepKind::Router(r) if r.name == *route),
-            );
+            let picks = definition
+                .steps
+                .iter()
+                .filter(|step| matches!(&step.kind, StepKind::Router(r) if r.name == *route));
             producers.extend(picks.map(|step| step.name.clone()));
         }
         Condition::Any(_) | Condition::All(_) => {}
@@ -261,7 +258,8 @@ fn dominators(definition: &FlowDefinition) -> BTreeMap<StepName, BTreeSet<StepNa
         for step in &definition.steps {
             let from = producers(definition, &step.trigger);
             let before = from.iter().filter_map(|p| sets.get(p));
-            let Some(mut common) = before.cloned().reduce(|a, b| a.intersection(&b).cloned().collect())
+            let Some(mut common) =
+                before.cloned().reduce(|a, b| a.intersection(&b).cloned().collect())
             else {
                 continue;
             };

@@ -8,7 +8,7 @@ use crate::{
     effect::{EffectHead, EffectOutcome, EffectPosition, FailedAttempt, StepKey},
     failure::Failure,
     id::ReviewId,
-    journal::{EffectSettled, Entry, Position},
+    journal::{EffectSettled, Position},
     payload::{Held, PayloadRef},
     review::{ReviewOutcome, ReviewReason},
     run::RunStatus,
@@ -122,34 +122,33 @@ impl Projection {
         resolved
     }
 
-    pub(super) fn take_effect(&mut self, entry: &Entry) -> Result<(), FoldError> {
-        match entry {
-            Entry::EffectIntended { position, head, attempt, first_sent_at, not_after, seen, arguments } => {
-                let place = self.position;
-                let effect = self.effect_entry(position, head, *seen)?;
-                effect.arguments.get_or_insert(arguments.clone());
-                let first = effect.intent.as_ref().map_or(*first_sent_at, |i| i.first_sent_at);
-                effect.intent = Some(Intent {
-                    attempt: *attempt,
-                    first_sent_at: first,
-                    not_after: *not_after,
-                    at: place,
-                });
-                // A person may have asked to send again what was in doubt.
-                effect.wait = None;
-                effect.answer = None;
-            }
-            Entry::EffectAttempted { position, head, attempts, spend } => {
-                self.charge(position, spend)?;
-                let effect = self.effect_entry(position, head, 0)?;
-                effect.attempts.extend(attempts.iter().cloned());
-            }
-            Entry::EffectSettled(settled) => self.settled(settled)?,
-            Entry::WaitOpened { position, head, wait, arguments, seen } => {
-                self.wait_opened(position, head, wait, arguments, *seen)?;
-            }
-            _ => {}
-        }
+    pub(super) fn intended(
+        &mut self,
+        position: &EffectPosition,
+        head: &EffectHead,
+        seen: u32,
+        (intent, arguments): (Intent, &PayloadRef),
+    ) -> Result<(), FoldError> {
+        let effect = self.effect_entry(position, head, seen)?;
+        effect.arguments.get_or_insert_with(|| arguments.clone());
+        let first = effect.intent.as_ref().map_or(intent.first_sent_at, |i| i.first_sent_at);
+        effect.intent = Some(Intent { first_sent_at: first, ..intent });
+        // A person may have asked to send again what was in doubt.
+        effect.wait = None;
+        effect.answer = None;
+        Ok(())
+    }
+
+    pub(super) fn attempted(
+        &mut self,
+        position: &EffectPosition,
+        head: &EffectHead,
+        attempts: &[FailedAttempt],
+        spend: &Settlement,
+    ) -> Result<(), FoldError> {
+        self.charge(position, spend)?;
+        let effect = self.effect_entry(position, head, 0)?;
+        effect.attempts.extend(attempts.iter().cloned());
         Ok(())
     }
 
@@ -190,7 +189,7 @@ impl Projection {
         Ok(())
     }
 
-    fn settled(&mut self, settled: &EffectSettled) -> Result<(), FoldError> {
+    pub(super) fn settled(&mut self, settled: &EffectSettled) -> Result<(), FoldError> {
         self.charge(&settled.position, &settled.spend)?;
         let resolution = match &settled.outcome {
             EffectOutcome::Completed(payload) => Resolution::Completed(self.hold(payload)),
@@ -211,7 +210,7 @@ impl Projection {
         Ok(())
     }
 
-    fn wait_opened(
+    pub(super) fn wait_opened(
         &mut self,
         position: &EffectPosition,
         head: &EffectHead,
@@ -250,7 +249,8 @@ impl Projection {
     }
 
     pub(super) fn resolve_review(&mut self, review: ReviewId, outcome: &ReviewOutcome) {
-        let ours = |wait: &Wait| matches!(wait, Wait::Review { review_id, .. } if *review_id == review);
+        let ours =
+            |wait: &Wait| matches!(wait, Wait::Review { review_id, .. } if *review_id == review);
         let Some(position) = self.waiting_position(ours) else { return };
         let Ok(step) = self.step_mut(&position.step) else { return };
         let effect = step.effects.iter_mut().find(|effect| effect.position == position);
@@ -265,7 +265,8 @@ impl Projection {
 
     pub(super) fn resolve_signal(&mut self, name: &str, payload: &PayloadRef) {
         let held = self.hold(payload);
-        let ours = |wait: &Wait| matches!(wait, Wait::Signal { name: wanted, .. } if wanted == name);
+        let ours =
+            |wait: &Wait| matches!(wait, Wait::Signal { name: wanted, .. } if wanted == name);
         match self.waiting_position(ours) {
             Some(position) => self.resolve(&position, Resolution::Signalled(held)),
             None => self.signals.push((name.to_owned(), held)),

@@ -336,9 +336,8 @@ impl StepRun {
         seen_order.sort_unstable();
         let most_seen = self.effects.iter().map(|effect| effect.seen).max().unwrap_or(0);
         self.effects.retain(|effect| {
-            let retryable = effect
-                .failure()
-                .is_some_and(|failure| failure.retry == Retryability::Retryable);
+            let retryable =
+                effect.failure().is_some_and(|failure| failure.retry == Retryability::Retryable);
             let nth = seen_order.iter().position(|at| Some(*at) == effect.resolved_at);
             let built_upon = nth.is_some_and(|nth| (most_seen as usize) > nth);
             !retryable || built_upon

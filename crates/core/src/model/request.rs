@@ -53,6 +53,11 @@ impl Temperature {
 
     /// Makes a temperature, rounded to hundredths; `None` outside 0 to 2.
     #[must_use]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the value is checked to lie between 0 and 2"
+    )]
     pub fn new(value: f64) -> Option<Self> {
         // In range, so the cast can neither wrap nor lose a sign.
         (0.0..=2.0).contains(&value).then(|| Self((value * 100.0).round() as u16))

@@ -50,7 +50,6 @@ macro_rules! operations {
             pub async fn $method(&self, request: $request) -> Result<$reply, StoreError> {
                 match self.execute(Operation::$name(request)).await? {
                     Reply::$name(reply) => Ok(reply),
-                    #[expect(clippy::wildcard_enum_match_arm, reason = "any other reply is the same defect")]
                     _ => Err(StoreError::Reply(stringify!($method))),
                 }
             }

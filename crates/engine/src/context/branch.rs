@@ -55,6 +55,7 @@ impl StepContext {
 
     /// Runs several pieces of work side by side and returns the first result with its number. What
     /// the others launched goes on and is recorded.
+    #[must_use = "a race gives its result when it is awaited"]
     pub fn race<'a, T: Send + 'a>(
         &self,
         arms: Vec<Box<dyn FnOnce(Self) -> BoxFuture<'a, T> + Send + 'a>>,
@@ -113,10 +114,11 @@ impl<T> Future for Any<'_, T> {
     type Output = (usize, T);
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<(usize, T)> {
-        let ready = self.0.iter_mut().enumerate().find_map(|(n, arm)| match arm.as_mut().poll(cx) {
-            Poll::Ready(value) => Some((n, value)),
-            Poll::Pending => None,
-        });
+        let ready =
+            self.0.iter_mut().enumerate().find_map(|(n, arm)| match arm.as_mut().poll(cx) {
+                Poll::Ready(value) => Some((n, value)),
+                Poll::Pending => None,
+            });
         ready.map_or(Poll::Pending, Poll::Ready)
     }
 }

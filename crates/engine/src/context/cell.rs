@@ -17,7 +17,7 @@ use mainstay_core::{
 };
 use serde_json::Value;
 
-use super::{Request, denied};
+use super::{Ask, Request, denied};
 
 /// What the code sees of an effect's outcome.
 #[derive(Debug, Clone)]
@@ -42,6 +42,32 @@ impl Answer {
         }
     }
 
+    pub(crate) fn reviewed(self) -> Result<ReviewOutcome, Failure> {
+        if let Self::Reviewed(outcome) = self {
+            return Ok(outcome);
+        }
+        // A review that could not be asked for: its failure, never a decision.
+        self.completed()
+            .and_then(|_| Err(Failure::permanent(Code::Bug, "a review without outcome")))
+    }
+
+    /// Returns what came, or `None` if the time for it passed.
+    pub(crate) fn unless_due(self) -> Result<Option<Value>, Failure> {
+        if matches!(self, Self::Due) { Ok(None) } else { self.completed().map(Some) }
+    }
+
+    /// Returns a child run's output.
+    pub(crate) fn child(self) -> Result<Value, Failure> {
+        if let Self::Child { status, failure, .. } = &self
+            && *status != RunStatus::Completed
+        {
+            return Err(failure.clone().unwrap_or_else(|| {
+                Failure::permanent(Code::StepFailed, format!("the child run is {status}"))
+            }));
+        }
+        self.completed()
+    }
+
     pub(crate) fn into_outcome(self, tool: &str) -> ToolOutcome {
         match self {
             Self::Failed(f) => ToolOutcome::Failed(ToolFailure {
@@ -56,7 +82,11 @@ impl Answer {
                 first_sent_at: Default::default(),
                 because: failure.message,
             }),
-            other => ToolOutcome::of(other.completed().unwrap_or_default()),
+            Self::Completed(_)
+            | Self::Reviewed(_)
+            | Self::Signalled(_)
+            | Self::Due
+            | Self::Child { .. } => ToolOutcome::of(self.completed().unwrap_or_default()),
         }
     }
 }
@@ -67,7 +97,7 @@ pub(crate) struct StepCell {
     /// Heads the journal holds; a repeat must ask for the same.
     recorded: BTreeMap<EffectPosition, EffectHead>,
     ordinals: BTreeMap<Vec<Branch>, u32>,
-    requests: Vec<Request>,
+    requests: Vec<(Request, Ask)>,
     ready: BTreeMap<EffectPosition, Answer>,
     /// Effects the code waits for, with what to wake.
     waiting: BTreeMap<EffectPosition, Waker>,
@@ -114,7 +144,7 @@ impl SharedCell {
     }
 
     /// Takes what the code left behind while it was polled.
-    pub(crate) fn take(&self) -> (Vec<Request>, Option<Failure>, Option<Divergence>) {
+    pub(crate) fn take(&self) -> (Vec<(Request, Ask)>, Option<Failure>, Option<Divergence>) {
         let mut cell = self.lock();
         (std::mem::take(&mut cell.requests), cell.failure.take(), cell.divergence.take())
     }
@@ -139,7 +169,7 @@ impl StepCell {
         ordinal
     }
 
-    pub(crate) fn request(&mut self, mut request: Request) {
+    pub(crate) fn request(&mut self, mut request: Request, ask: Ask) {
         self.asked += 1;
         if self.asked > EFFECTS_PER_STEP {
             let message = format!(
@@ -162,7 +192,7 @@ impl StepCell {
             return;
         }
         request.seen = self.seen;
-        self.requests.push(request);
+        self.requests.push((request, ask));
     }
 
     /// Returns whether a patch at the next place takes the new side.
@@ -186,7 +216,11 @@ impl StepCell {
         self.ready.insert(position, answer);
     }
 
-    pub(crate) fn take_answer(&mut self, position: &EffectPosition, waker: &Waker) -> Option<Answer> {
+    pub(crate) fn take_answer(
+        &mut self,
+        position: &EffectPosition,
+        waker: &Waker,
+    ) -> Option<Answer> {
         let answer = self.ready.remove(position);
         if answer.is_none() {
             self.waiting.insert(position.clone(), waker.clone());

@@ -69,26 +69,39 @@ impl ChildRun {
     }
 }
 
-/// An effect a step asked for.
+/// An effect a step asked for: where it stands and what it is.
 pub(crate) struct Request {
     pub(crate) position: EffectPosition,
     pub(crate) head: EffectHead,
     pub(crate) seen: u32,
     pub(crate) arguments: Payload,
-    pub(crate) ask: Ask,
 }
 
-/// What is asked for.
+/// What is asked for, by what must happen before there is an answer.
 pub(crate) enum Ask {
-    Model(Box<ModelRequest>),
-    Tool { name: String, arguments: Value },
+    /// Answered at once.
+    Now,
+    Random,
+    Patch,
+    Emit {
+        subject: String,
+        event: Value,
+    },
+    /// Something outside must happen.
+    Wait(WaitFor),
+    /// Something must be called.
+    Call(Callee),
+}
+
+pub(crate) enum WaitFor {
     Review(Review),
     Timer(Duration),
     Signal { name: String, within: Option<Duration> },
     Child(ChildRun),
-    Emit { subject: String, event: Value },
+}
+
+pub(crate) enum Callee {
+    Model(Box<ModelRequest>),
+    Tool { name: String, arguments: Value },
     Once(BoxFuture<'static, Result<Value, Failure>>),
-    Now,
-    Random,
-    Patch,
 }

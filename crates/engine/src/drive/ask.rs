@@ -15,53 +15,48 @@ use super::{
     Drive, Stop,
     call::{Call, Target},
 };
-use crate::context::{Ask, Request};
+use crate::context::{Ask, Callee, Request};
 
 impl Drive {
-    pub(super) async fn ask(&mut self, key: &StepKey, request: Request) -> Result<(), Stop> {
+    pub(super) async fn ask(
+        &mut self,
+        key: &StepKey,
+        request: Request,
+        ask: Ask,
+    ) -> Result<(), Stop> {
         if let Some(step) = self.open.get_mut(key) {
             step.asked.insert(request.position.clone());
         }
         let recorded = self.book.run.effect(&request.position);
         let known = recorded.is_some_and(|e| e.resolution.is_some() || e.wait.is_some());
-        if known {
-            return Ok(());
-        }
-        if recorded.is_some_and(|e| e.intent.is_some()) {
-            return self.recover(request).await;
-        }
-        self.ask_anew(request).await
-    }
-
-    async fn ask_anew(&mut self, request: Request) -> Result<(), Stop> {
-        let key = request.position.key(self.book.run.key_root);
-        match request.ask {
+        let announced = recorded.is_some_and(|e| e.intent.is_some());
+        match ask {
+            _ if known => Ok(()),
+            Ask::Call(callee) if announced => self.recover(request, callee).await,
+            Ask::Call(callee) => self.call(request, callee),
+            Ask::Wait(wait) => self.open_wait(request, wait),
             Ask::Now => {
                 let now = json!(self.book.now());
-                self.settle_at_once(request, &now)
+                self.settle_at_once(&request, &now)
             }
             Ask::Random => {
-                let number = json!(self.jitter(&request.position.to_string()));
-                self.settle_at_once(request, &number)
+                let number = json!(self.jitter(&request.position.to_string()).to_string());
+                self.settle_at_once(&request, &number)
             }
-            Ask::Patch => self.settle_at_once(request, &Value::Null),
-            Ask::Emit { ref subject, ref event } => {
-                let payload = String::from_utf8_lossy(Payload::of(event)?.bytes()).into_owned();
-                let message = OutboxMessage::Emit { subject: subject.clone(), key, payload };
-                self.book.side.outbox.push(message);
-                self.settle_at_once(request, &Value::Null)
+            Ask::Patch => self.settle_at_once(&request, &Value::Null),
+            Ask::Emit { subject, event } => {
+                let key = request.position.key(self.book.run.key_root);
+                let payload = String::from_utf8_lossy(Payload::of(&event)?.bytes()).into_owned();
+                self.book.side.outbox.push(OutboxMessage::Emit { subject, key, payload });
+                self.settle_at_once(&request, &Value::Null)
             }
-            Ask::Review(_) | Ask::Timer(_) | Ask::Signal { .. } | Ask::Child(_) => {
-                self.open_wait(request)
-            }
-            Ask::Model(_) | Ask::Tool { .. } | Ask::Once(_) => self.call(request).await,
         }
     }
 
-    fn settle_at_once(&mut self, request: Request, value: &Value) -> Result<(), Stop> {
+    fn settle_at_once(&mut self, request: &Request, value: &Value) -> Result<(), Stop> {
         let payload = Payload::of(value)?;
         let outcome = EffectOutcome::Completed(payload.reference(Label::TRUSTED));
-        let settled = self.settled(&request, outcome);
+        let settled = self.settled(request, outcome);
         self.book.push(&Entry::EffectSettled(Box::new(settled)), vec![payload])
     }
 
@@ -90,17 +85,15 @@ impl Drive {
     }
 
     /// Resolves a name to what would be called, or says why nothing may be.
-    pub(super) fn target(&self, request: &mut Request) -> Result<Target, Failure> {
-        match std::mem::replace(&mut request.ask, Ask::Now) {
-            Ask::Model(wish) => self.model_target(*wish),
-            Ask::Tool { name, arguments } => {
-                self.tool_target(&request.position, &name, arguments)
-            }
-            Ask::Once(work) => Ok(Target::Once(Some(work))),
-            other => {
-                request.ask = other;
-                Err(Failure::permanent(mainstay_core::code::Code::Bug, "not a call"))
-            }
+    pub(super) fn target(
+        &self,
+        position: &EffectPosition,
+        callee: Callee,
+    ) -> Result<Target, Failure> {
+        match callee {
+            Callee::Model(wish) => self.model_target(*wish),
+            Callee::Tool { name, arguments } => self.tool_target(position, &name, arguments),
+            Callee::Once(work) => Ok(Target::Once(Some(work))),
         }
     }
 

@@ -96,8 +96,7 @@ impl Book {
         for payload in &payloads {
             self.values.insert(payload.digest(), payload.clone());
         }
-        let row =
-            JournalRow::after(self.head, self.run.run_id, self.epoch, at, entry, payloads)?;
+        let row = JournalRow::after(self.head, self.run.run_id, self.epoch, at, entry, payloads)?;
         self.run.apply(&self.wiring, row.position, at, entry)?;
         self.head = row.head(self.run.run_id, self.head);
         self.rows.push(row);

@@ -22,7 +22,7 @@ use mainstay_core::{
 use serde_json::Value;
 
 use crate::{
-    context::{Ask, Request},
+    context::Request,
     live::{Live, LiveEvent},
     runtime::Runtime,
 };
@@ -55,11 +55,7 @@ pub(super) struct Call {
 pub(super) enum CallEnd {
     Reply(Box<ModelReply>),
     Value(Value),
-    Failed {
-        failure: Failure,
-        took_effect: TookEffect,
-        may_have_cost: bool,
-    },
+    Failed { failure: Failure, took_effect: TookEffect, may_have_cost: bool },
 }
 
 impl Call {
@@ -70,7 +66,6 @@ impl Call {
             head: self.head,
             seen: self.seen,
             arguments: self.arguments,
-            ask: Ask::Now,
         };
         (request, self.attempt, self.target)
     }

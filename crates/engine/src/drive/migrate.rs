@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use mainstay_core::{
     flow::{FlowVersion, schedule::Wiring},
-    fold::Projection,
+    fold::{Projection, steps::StepRun},
     journal::Entry,
     label::Label,
     payload::Payload,
@@ -40,7 +40,7 @@ pub(crate) async fn migrate(desk: &Desk, mut claimed: ClaimedRun) -> Result<Driv
 
 /// Between steps, and with every due step known to the new graph.
 fn fits(run: &Projection, to: &Arc<Wiring>) -> bool {
-    let open = run.steps.iter().any(|step| step.is_open());
+    let open = run.steps.iter().any(StepRun::is_open);
     let mut due = run.steps.iter().filter(|step| !step.is_over());
     !open && !run.unwinding && due.all(|step| to.definition().step(&step.key.step).is_some())
 }
@@ -50,7 +50,8 @@ async fn journal_move(book: &mut Book, target: &KnownFlow) -> Result<(), Stop> {
     let state = book.value(&state).await?;
     let from = book.run.flow.clone();
     let moved = target.program.migrate(from.version, &state);
-    let moved = moved.ok_or_else(|| Stop::Corrupt(format!("{} takes no runs of {from}", target.version)))?;
+    let moved = moved
+        .ok_or_else(|| Stop::Corrupt(format!("{} takes no runs of {from}", target.version)))?;
     let moved = moved.map_err(|e| Stop::Corrupt(e.into_failure().to_string()))?;
     let state = Payload::of(&moved)?;
     let to = target.version.clone();

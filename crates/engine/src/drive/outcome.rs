@@ -98,14 +98,11 @@ impl Drive {
         let class = call.target.class();
         let may_repeat = took_effect == TookEffect::No || class.repeat_is_harmless();
         let random = self.jitter(&format!("{}@{}", call.position, call.attempt));
-        let again = call.target.retry().next(
-            call.attempt,
-            failure.retry,
-            random,
-            failure.retry_after,
-        );
+        let again =
+            call.target.retry().next(call.attempt, failure.retry, random, failure.retry_after);
         let draining = *self.desk.wish.borrow() == Wish::Drain;
-        let failed = FailedAttempt { attempt: call.attempt, at: self.book.now(), failure: failure.clone() };
+        let failed =
+            FailedAttempt { attempt: call.attempt, at: self.book.now(), failure: failure.clone() };
         let may_repeat = may_repeat && !draining && !self.book.run.unwinding;
         match again.filter(|_| may_repeat && self.affords_retry(&call)) {
             Some(delay) if delay <= LONGEST_WAIT => {

@@ -14,7 +14,7 @@ use mainstay_core::{
     journal::Entry,
     label::Label,
     model::{ModelFailure, ModelRequest},
-    tool::{EffectClass, Grants, TookEffect, ToolSpec, gate},
+    tool::{Denial, EffectClass, Grants, TookEffect, ToolSpec, gate},
     wait::Wait,
 };
 use serde_json::Value;
@@ -23,23 +23,20 @@ use super::{
     Drive, Stop,
     call::{Attempt, Call, CallEnd, Target},
 };
-use crate::context::Request;
+use crate::context::{Callee, Request};
 
 impl Drive {
     /// Sends an effect down the pipeline.
-    pub(super) async fn call(&mut self, mut request: Request) -> Result<(), Stop> {
-        match self.target(&mut request) {
+    pub(super) fn call(&mut self, request: Request, callee: Callee) -> Result<(), Stop> {
+        match self.target(&request.position, callee) {
             Ok(target) => self.admit(self.new_call(request, target)),
             Err(denied) => self.deny(request, denied),
         }
     }
 
     pub(super) fn model_target(&self, request: ModelRequest) -> Result<Target, Failure> {
-        let failure = |f: ModelFailure| {
-            Failure::permanent(f.code(), f.to_string())
-        };
-        let (id, provider) =
-            self.desk.runtime.models.resolve(&request.model).map_err(failure)?;
+        let failure = |f: ModelFailure| Failure::permanent(f.code(), f.to_string());
+        let (id, provider) = self.desk.runtime.models.resolve(&request.model).map_err(failure)?;
         let unpriced = self.desk.runtime.models.price(&id).is_none();
         if unpriced && self.book.run.ledger.limits().usd.is_some() {
             let why = format!("`{id}` has no price, so the run's limit on money cannot be kept");
@@ -58,7 +55,7 @@ impl Drive {
         let grants = Grants::from(granted.unwrap_or_default());
         let runtime = &self.desk.runtime;
         gate::allow(runtime.tools.as_ref(), runtime.schema.as_ref(), &grants, name, &arguments)
-            .map_err(|denial| denial.into_failure())
+            .map_err(Denial::into_failure)
             .and_then(|tool| self.repeat_allowed(tool.spec()).map(|()| tool))
             .map(|tool| Target::Tool { tool, arguments })
     }
@@ -80,7 +77,7 @@ impl Drive {
         let failed = recorded.map(|effect| effect.attempts.clone()).unwrap_or_default();
         let intents = recorded.and_then(|effect| effect.intent.as_ref()).map_or(0, |i| i.attempt);
         Call {
-            attempt: (failed.len() as u32).max(intents) + 1,
+            attempt: u32::try_from(failed.len()).unwrap_or(u32::MAX - 1).max(intents) + 1,
             position: request.position,
             head: request.head,
             seen: request.seen,
@@ -122,8 +119,11 @@ impl Drive {
                 Err(open) => {
                     let failure = Failure::retryable(Code::ToolUnavailable, open.to_string())
                         .with_retry_after(Some(open.retry_after));
-                    let end =
-                        CallEnd::Failed { failure, took_effect: TookEffect::No, may_have_cost: false };
+                    let end = CallEnd::Failed {
+                        failure,
+                        took_effect: TookEffect::No,
+                        may_have_cost: false,
+                    };
                     return self.attempt_ended(call, end);
                 }
             }

@@ -23,17 +23,17 @@ use super::{
     Drive, Stop,
     call::{Call, Target},
 };
-use crate::context::Request;
+use crate::context::{Callee, Request};
 
 /// The queue of reviews that the engine itself asks for.
 const DOUBT_QUEUE: &str = "in_doubt";
 
 impl Drive {
     /// An intent without an outcome: what a repeat would do decides.
-    pub(super) async fn recover(&mut self, mut request: Request) -> Result<(), Stop> {
+    pub(super) async fn recover(&mut self, request: Request, callee: Callee) -> Result<(), Stop> {
         let Some(record) = self.book.run.effect(&request.position).cloned() else { return Ok(()) };
         let Some(intent) = record.intent.clone() else { return Ok(()) };
-        let target = match self.target(&mut request) {
+        let target = match self.target(&request.position, callee) {
             Ok(target) => target,
             Err(failure) => return self.doubt(&request, &failure.to_string(), &intent),
         };
@@ -109,10 +109,8 @@ impl Drive {
         intent: &Intent,
         payloads: Vec<Payload>,
     ) -> Result<(), Stop> {
-        let calls = mainstay_core::budget::Spend {
-            tool_calls: 1,
-            ..mainstay_core::budget::Spend::ZERO
-        };
+        let calls =
+            mainstay_core::budget::Spend { tool_calls: 1, ..mainstay_core::budget::Spend::ZERO };
         let settled = EffectSettled {
             position: request.position.clone(),
             head: request.head.clone(),
@@ -174,16 +172,20 @@ impl Drive {
         });
         let title = format!("did `{}` happen?", request.head.name);
         let wait = Wait::Review { review_id, reason: ReviewReason::InDoubt };
-        self.open_review(request, wait, ReviewRequest {
-            review_id,
-            position: request.position.clone(),
-            reason: ReviewReason::InDoubt,
-            title,
-            subject_digest: Digest::of(Payload::of(&subject)?.bytes()),
-            subject,
-            queue: DOUBT_QUEUE.to_owned(),
-            expires_at: None,
-        })
+        self.open_review(
+            request,
+            wait,
+            ReviewRequest {
+                review_id,
+                position: request.position.clone(),
+                reason: ReviewReason::InDoubt,
+                title,
+                subject_digest: Digest::of(Payload::of(&subject)?.bytes()),
+                subject,
+                queue: DOUBT_QUEUE.to_owned(),
+                expires_at: None,
+            },
+        )
     }
 
     /// Does what a person said about an action in doubt.

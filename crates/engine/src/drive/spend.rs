@@ -3,6 +3,7 @@
 use mainstay_core::{
     budget::{Exhausted, Ledger, Refusal, Reservation, Settlement, Spend},
     journal::Entry,
+    model::Cost,
 };
 
 use super::{
@@ -53,11 +54,7 @@ impl Drive {
         }
     }
 
-    fn within_step_budget(
-        &self,
-        call: &Call,
-        worst: &Spend,
-    ) -> Result<(), Exhausted> {
+    fn within_step_budget(&self, call: &Call, worst: &Spend) -> Result<(), Exhausted> {
         let step = &call.position.step;
         let limits = self.definition(step).and_then(|(_, definition)| definition.options.budget);
         let Some(limits) = limits else { return Ok(()) };
@@ -74,7 +71,7 @@ impl Drive {
                 let price = self.desk.runtime.models.price(id);
                 let cost = price.map(|p| p.worst_case(input_tokens, request.max_output_tokens));
                 Spend {
-                    usd: cost.map_or(0, |cost| cost.micros()),
+                    usd: cost.map_or(0, Cost::micros),
                     input_tokens,
                     output_tokens: u64::from(request.max_output_tokens),
                     model_calls: 1,
@@ -99,9 +96,7 @@ impl Drive {
                 })
             }
             (CallEnd::Failed { may_have_cost: true, .. }, _) => Settlement::unknown(*worst),
-            (_, Target::Model { .. }) => {
-                Settlement::known(Spend { model_calls: 1, ..Spend::ZERO })
-            }
+            (_, Target::Model { .. }) => Settlement::known(Spend { model_calls: 1, ..Spend::ZERO }),
             (_, Target::Tool { .. }) => Settlement::known(Spend { tool_calls: 1, ..Spend::ZERO }),
             (_, Target::Once(_)) => Settlement::NOTHING,
         }

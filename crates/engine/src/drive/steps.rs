@@ -33,9 +33,8 @@ impl Drive {
     /// must wait for if this worker's code is not the one they began with.
     pub(super) async fn reopen(&mut self, asked_again: bool) -> Result<Option<Wait>, Stop> {
         if self.book.run.unwinding {
-            let compensations = |key: &StepKey| {
-                self.book.run.step(key).is_some_and(|step| step.undoes.is_some())
-            };
+            let compensations =
+                |key: &StepKey| self.book.run.step(key).is_some_and(|step| step.undoes.is_some());
             let keys = self.open_keys().into_iter().filter(compensations).collect::<Vec<_>>();
             return self.reopen_all(keys, asked_again).await;
         }
@@ -204,8 +203,8 @@ impl Drive {
             if let Some(failure) = failure {
                 step.end_with(Err(failure));
             }
-            for request in requests {
-                self.ask(key, request).await?;
+            for (request, ask) in requests {
+                self.ask(key, request, ask).await?;
             }
             if self.deliver_next(key).await? {
                 moved = true;
@@ -290,7 +289,10 @@ impl Drive {
         let Some(step) = self.open.remove(key) else { return Ok(false) };
         self.withdraw_waits(key)?;
         match step.result {
-            Some(Ok(done)) => self.finish_step(key, &done)?,
+            Some(Ok(done)) => match written(&done) {
+                Ok(payloads) => self.finish_step(key, payloads)?,
+                Err(failure) => self.fail_step(key, failure)?,
+            },
             Some(Err(failure)) => self.fail_step(key, failure)?,
             None => {}
         }
@@ -298,9 +300,11 @@ impl Drive {
         Ok(true)
     }
 
-    fn finish_step(&mut self, key: &StepKey, done: &StepDone) -> Result<(), Stop> {
-        let output = Payload::of(&done.output)?;
-        let state = done.state.as_ref().map(Payload::of).transpose()?;
+    fn finish_step(
+        &mut self,
+        key: &StepKey,
+        (output, state): (Payload, Option<Payload>),
+    ) -> Result<(), Stop> {
         let absorbed = self.book.run.preview(&self.flow.wiring, key, Arrival::Step).absorbed;
         let entry = Entry::StepFinished {
             step: key.clone(),
@@ -381,4 +385,12 @@ impl Drive {
         }
         Ok(())
     }
+}
+
+/// Returns what a step leaves behind as the journal keeps it.
+fn written(done: &StepDone) -> Result<(Payload, Option<Payload>), Failure> {
+    let write = |value: &Value| {
+        Payload::of(value).map_err(|e| Failure::permanent(Code::StepFailed, e.to_string()))
+    };
+    Ok((write(&done.output)?, done.state.as_ref().map(write).transpose()?))
 }

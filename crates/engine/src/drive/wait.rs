@@ -15,25 +15,25 @@ use mainstay_core::{
 };
 
 use super::{Closed, Drive, Driven, Stop};
-use crate::context::{Ask, ChildRun, Request};
+use crate::context::{ChildRun, Request, WaitFor};
 
 impl Drive {
-    pub(super) fn open_wait(&mut self, mut request: Request) -> Result<(), Stop> {
+    pub(super) fn open_wait(&mut self, request: Request, wait: WaitFor) -> Result<(), Stop> {
         self.commit_due = true;
         let now = self.book.now();
-        match std::mem::replace(&mut request.ask, Ask::Now) {
-            Ask::Timer(span) => {
+        match wait {
+            WaitFor::Timer(span) => {
                 let due = now.after(span);
                 self.book.side.timers.push((request.position.to_string(), due));
                 self.push_wait(&request, Wait::Timer { due })
             }
-            Ask::Signal { name, within } => {
+            WaitFor::Signal { name, within } => {
                 let until = within.map(|span| now.after(span));
                 let key = request.position.to_string();
                 self.book.side.timers.extend(until.map(|due| (key, due)));
                 self.push_wait(&request, Wait::Signal { name, until })
             }
-            Ask::Review(wish) => {
+            WaitFor::Review(wish) => {
                 let review_id = ReviewId::new(now, self.derived(&request.position, b"review"));
                 let expires_at = wish.expires_in.map(|span| now.after(span));
                 let key = request.position.to_string();
@@ -51,8 +51,7 @@ impl Drive {
                 };
                 self.open_review(&request, wait, review)
             }
-            Ask::Child(child) => self.open_child(request, child),
-            _ => Ok(()),
+            WaitFor::Child(child) => self.open_child(request, child),
         }
     }
 
@@ -155,7 +154,11 @@ impl Drive {
                     self.book.side.timers_off.push(position.to_string());
                 }
                 Wait::Child { run_id } => self.cancel_child(run_id),
-                _ => {}
+                Wait::Retry { .. }
+                | Wait::Budget { .. }
+                | Wait::WorkerVersion { .. }
+                | Wait::Divergence(_)
+                | Wait::Quarantine { .. } => {}
             }
         }
         Ok(())
@@ -195,7 +198,8 @@ impl Drive {
     }
 
     fn wait_set(&self) -> WaitSet {
-        let mut waits: Vec<_> = self.book.run.open_waits().into_iter().map(|(_, w)| w.clone()).collect();
+        let mut waits: Vec<_> =
+            self.book.run.open_waits().into_iter().map(|(_, w)| w.clone()).collect();
         let effects = waits.len();
         for step in self.open.values() {
             waits.extend(step.held_by.iter().map(|(_, wait)| wait.clone()));

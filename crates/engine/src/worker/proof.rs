@@ -81,7 +81,7 @@ fn boot_id() -> Option<String> {
 }
 
 fn is_remote(dir: &Path) -> bool {
-    rustix::fs::statfs(dir).is_ok_and(|fs| REMOTE.contains(&(fs.f_type as i64)))
+    rustix::fs::statfs(dir).is_ok_and(|fs| REMOTE.contains(&(fs.f_type)))
 }
 
 #[cfg(test)]
@@ -93,7 +93,8 @@ mod tests {
     }
 
     fn made(name: &str) -> (PathBuf, Proof) {
-        let dir = std::env::temp_dir().join(format!("mainstay-proof-{name}-{}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("mainstay-proof-{name}-{}", std::process::id()));
         let _ = std::fs::remove_dir_all(&dir);
         let proof = Proof::make(&dir, session(), [7; 32]).unwrap();
         (dir, proof)

@@ -54,7 +54,8 @@ pub(super) async fn run(
     let nudges = Arc::new(Nudges::default());
     let committer = Committer::start(runtime.store.clone(), runtime.clock.clone(), lease.clone());
     let (wish, wishes) = watch::channel(Wish::Drive);
-    let desk = Desk { runtime: runtime.clone(), committer, lease: lease.clone(), wish: wishes, nudges };
+    let desk =
+        Desk { runtime: runtime.clone(), committer, lease: lease.clone(), wish: wishes, nudges };
     let end = CancellationToken::new();
     let mut loops = background::start(&desk, &end);
     let mut session = Session {
@@ -104,7 +105,8 @@ async fn open(
     let mut random = [0; 10];
     random.iter_mut().zip(draw).for_each(|(to, from)| *to = from);
     let session = SessionId::new(runtime.clock.now(), random);
-    let proof = runtime.options.proof_dir.as_deref().and_then(|dir| Proof::make(dir, session, draw));
+    let proof =
+        runtime.options.proof_dir.as_deref().and_then(|dir| Proof::make(dir, session, draw));
     let sent = runtime.clock.boot();
     let request = OpenSession {
         session,
@@ -124,8 +126,11 @@ impl Session {
         let clock = self.desk.runtime.clock.clone();
         let (mut idle, mut next_beat) = (options.poll.0, clock.boot() + options.beat);
         loop {
-            if stop.is_cancelled() || !self.desk.lease.holds(clock.boot()) {
-                return self.desk.lease.holds(clock.boot()).then_some(()).unwrap_or_else(|| self.desk.lease.lose());
+            if !self.desk.lease.holds(clock.boot()) {
+                return self.desk.lease.lose();
+            }
+            if stop.is_cancelled() {
+                return;
             }
             if clock.boot() >= next_beat {
                 self.beat().await;

@@ -42,7 +42,8 @@ fn as_text() {
                      │ ↶ undo_pay │        │ ■ answer │
                      └────────────┘        └──────────┘
         ↺ ask → classify
-    "#]].assert_eq(&ascii(&desk()));
+    "#]]
+    .assert_eq(&ascii(&desk()));
 }
 
 #[test]
@@ -69,7 +70,8 @@ fn as_mermaid() {
             s6 -.->|undo| s8
             s6 --> s7
             s2 -->|Question| s7
-    "#]].assert_eq(&mermaid(&desk()));
+    "#]]
+    .assert_eq(&mermaid(&desk()));
 }
 
 #[test]
@@ -98,7 +100,8 @@ fn as_dot() {
             s6 -> s7;
             s2 -> s7 [label="Question"];
         }
-    "#]].assert_eq(&dot(&desk()));
+    "#]]
+    .assert_eq(&dot(&desk()));
 }
 
 #[test]
