@@ -94,9 +94,7 @@ impl App {
         E: Into<StepError>,
     {
         let add = |surroundings, resources: Resources| {
-            open(surroundings)
-                .map(|opened| Ok(resources.with(opened.map_err(Into::into)?)))
-                .boxed()
+            open(surroundings).map(|opened| Ok(resources.with(opened.map_err(Into::into)?))).boxed()
         };
         self.opens.push(Box::new(add));
         self
@@ -138,6 +136,9 @@ impl App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("flows", &self.flows).field("tools", &self.tools).finish_non_exhaustive()
+        f.debug_struct("App")
+            .field("flows", &self.flows)
+            .field("tools", &self.tools)
+            .finish_non_exhaustive()
     }
 }

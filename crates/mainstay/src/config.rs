@@ -113,8 +113,7 @@ fn drain(text: &str) -> Result<Duration, CliError> {
 
 /// `OLLAMA_HOST` is a host, a host with port, or a URL; the vendor's paths stand below `/v1`.
 fn ollama(host: &str) -> String {
-    let with_scheme =
-        if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
+    let with_scheme = if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
     let after = with_scheme.split_once("://").map_or("", |(_, rest)| rest);
     let has_port = after.rsplit(']').next().is_some_and(|tail| tail.contains(':'));
     let port = if has_port || host.contains("://") { "" } else { ":11434" };

@@ -1,9 +1,17 @@
 //! Facade: App, command line, configuration, prelude.
 
+mod app;
+mod cli;
+mod config;
+mod database;
+pub mod demo;
+mod models;
 pub mod prelude;
 
 #[doc(hidden)]
 pub mod __private;
 
+pub use app::{App, Surroundings};
+pub use database::DatabaseUrl;
 pub use mainstay_engine::program::{Flow, Route};
 pub use mainstay_tools::{Resources, ToolSet};

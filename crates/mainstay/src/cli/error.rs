@@ -2,10 +2,7 @@
 
 use std::fmt;
 
-use mainstay_core::{
-    code::Code,
-    store::StoreError,
-};
+use mainstay_core::{code::Code, store::StoreError};
 use mainstay_engine::error::EngineError;
 use serde::Serialize;
 

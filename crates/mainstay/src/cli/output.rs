@@ -120,6 +120,20 @@ impl Output {
         }
     }
 
+    /// Writes a list whose cells do not come from what JSON holds.
+    pub(crate) fn table_or_list<T: Serialize>(
+        &self,
+        noun: &'static str,
+        items: &[T],
+        head: &[&str],
+        rows: impl Iterator<Item = Vec<String>>,
+    ) -> io::Result<()> {
+        match self.format {
+            Format::People => self.table(head, rows),
+            Format::Json | Format::JsonLines => self.list(noun, items, head, |_| Vec::new()),
+        }
+    }
+
     /// Writes a table, or its cells with tabs between when nobody looks.
     pub(crate) fn table(
         &self,

@@ -3,12 +3,7 @@
 use std::{io::ErrorKind, sync::Arc};
 
 use mainstay_core::{
-    code::Code,
-    model::ModelId,
-    port::Clock,
-    store::Store,
-    time::Timestamp,
-    tool::ToolCatalog,
+    code::Code, model::ModelId, port::Clock, store::Store, time::Timestamp, tool::ToolCatalog,
 };
 use mainstay_engine::{
     runtime::{Options, Runtime},
@@ -79,7 +74,8 @@ impl Shell {
                 CliError::new(failure.code, failure.message)
             })?;
         }
-        let tools = self.open_tools(std::mem::take(&mut self.app.tools), resources)?;
+        let tools = std::mem::take(&mut self.app.tools);
+        let tools = self.open_tools(tools, resources)?;
         let mut runtime = self.runtime(store, catalog, tools);
         runtime.options.proof_dir = Some(database.proof_dir());
         Ok(runtime)
@@ -103,8 +99,7 @@ impl Shell {
         let schema = tools.schema();
         let tools: Arc<dyn ToolCatalog> = Arc::new(tools);
         let options = Options::default();
-        let options =
-            Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
+        let options = Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let flows = self.app.flows.clone();
         Runtime::new(store, clock, entropy, flows, catalog, (tools, schema)).with_options(options)

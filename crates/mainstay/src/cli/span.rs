@@ -24,10 +24,8 @@ pub(crate) fn show(span: Duration) -> String {
 
 /// Returns a time in UTC to the second: `2026-11-21 09:45:13Z`.
 pub(crate) fn date(at: Timestamp) -> String {
-    jiff::Timestamp::from_microsecond(at.micros()).map_or_else(
-        |_| at.to_string(),
-        |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-    )
+    jiff::Timestamp::from_microsecond(at.micros())
+        .map_or_else(|_| at.to_string(), |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string())
 }
 
 /// Returns a time as RFC 3339 with microseconds, for JSON.
@@ -42,8 +40,9 @@ mod tests {
 
     #[test]
     fn a_span_is_shown_by_the_units_that_matter() {
-        let shown: Vec<_> =
-            [12, 3_200, 245_000, 9_000_000, 190_000_000].map(|ms| show(Duration::from_millis(ms))).into();
+        let shown: Vec<_> = [12, 3_200, 245_000, 9_000_000, 190_000_000]
+            .map(|ms| show(Duration::from_millis(ms)))
+            .into();
         assert_eq!(shown, ["12 ms", "3.2 s", "4 min 5 s", "2 h 30 min", "2 d 4 h"]);
     }
 
