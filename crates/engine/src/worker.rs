@@ -8,7 +8,7 @@ mod session;
 
 use std::sync::Arc;
 
-use mainstay_core::store::StoreError;
+use mainstay_core::{code::Code, flow::FlowVersion};
 use tokio_util::sync::CancellationToken;
 
 use crate::{error::EngineError, runtime::Runtime};
@@ -57,10 +57,19 @@ impl Worker {
         Ok(report)
     }
 
-    async fn register(&self) -> Result<(), StoreError> {
+    /// Makes this process's flows known. A version number that stands for another graph is refused:
+    /// runs of the two could not be told apart by people.
+    async fn register(&self) -> Result<(), EngineError> {
         for flow in self.runtime.flows.iter() {
             let definition = flow.program.definition().clone();
-            self.runtime.store.register_flow(definition).await?;
+            let stored = self.runtime.store.register_flow(definition).await?;
+            if stored != flow.version {
+                let FlowVersion { name, version, .. } = &flow.version;
+                let why = format!("`{name}` version {version} is known with another graph");
+                return Err(EngineError::new(Code::FlowChanged, why).with_hint(format!(
+                    "raise `version` of `{name}`; runs of version {version} go on with the old program"
+                )));
+            }
         }
         Ok(())
     }
