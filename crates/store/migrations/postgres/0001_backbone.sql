@@ -252,8 +252,10 @@ BEGIN
                    parent, child, low, high);
 END $$;
 
--- Makes a week's partitions; false if they are there.
-CREATE FUNCTION mainstay.ensure_week(week bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+-- Makes a week's partitions; false if they are there. It runs with its owner's rights, so that a
+-- worker's role needs none to make tables.
+CREATE FUNCTION mainstay.ensure_week(week bigint) RETURNS boolean LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     low  text := mainstay.week_start(week);
     high text := mainstay.week_start(week + 1);

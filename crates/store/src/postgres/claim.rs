@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use mainstay_core::{
     id::RunId,
-    journal::{JournalRow, Position},
+    journal::{JournalRow, Position, claim_link},
     store::{
         operation::{ClaimRequest, ClaimedRun},
         row::{InboxRow, RunRow},
@@ -64,7 +64,7 @@ unqueued AS (
     DELETE FROM mainstay.ready WHERE run_id = ANY(ARRAY(
         SELECT run_id FROM claimed UNION ALL SELECT run_id FROM locked WHERE NOT free))),
 noted AS (INSERT INTO mainstay.run_changes (run_id) SELECT run_id FROM owned)
-SELECT o.*, o.status::text AS status_word, o.inbox_read, l.flow, l.version, l.definition
+SELECT o.*, o.status::text AS status_word, l.flow, l.version, l.definition
 FROM owned o JOIN mainstay.lanes l USING (lane) JOIN chosen c USING (run_id) ORDER BY c.rank";
 
 /// Claims up to one run per nonce. A run that has crashed its workers is claimed alone.
@@ -77,6 +77,41 @@ pub(super) async fn claim(
         return Ok(Vec::new());
     }
     let claims = take(sql, shared, request).await?;
+    hand_over(sql, shared, claims).await
+}
+
+/// Finds what an earlier try of this very request claimed before its answer was lost: without it,
+/// those runs would be held by a session that does not know of them.
+pub(super) async fn recover(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    request: &ClaimRequest,
+) -> Result<Vec<ClaimedRun>, Failed> {
+    let links = request.nonces.iter().map(|nonce| *claim_link(*nonce).as_bytes());
+    let rows = sqlx::query(RECOVER)
+        .bind(request.session.uuid())
+        .bind(links.collect::<Vec<_>>())
+        .fetch_all(&mut *sql)
+        .await?;
+    let claims = rows.iter().map(claim_of).collect::<Result<Vec<_>, _>>()?;
+    hand_over(sql, shared, claims).await
+}
+
+const RECOVER: &str = "
+SELECT r.*, r.status::text AS status_word, j.position, j.link, l.flow, l.version, l.definition
+FROM mainstay.claims c
+CROSS JOIN LATERAL (SELECT * FROM mainstay.runs WHERE run_id = c.run_id LIMIT 1) r
+CROSS JOIN LATERAL (
+    SELECT position, link FROM mainstay.journal WHERE run_id = c.run_id
+    ORDER BY position DESC LIMIT 1) j
+JOIN mainstay.lanes l ON l.lane = r.lane
+WHERE c.owner = $1 AND j.link = ANY($2)";
+
+async fn hand_over(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    claims: Vec<Claim>,
+) -> Result<Vec<ClaimedRun>, Failed> {
     if claims.is_empty() {
         return Ok(Vec::new());
     }

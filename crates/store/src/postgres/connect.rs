@@ -30,11 +30,13 @@ impl Purpose {
             Self::Append => {
                 "SET plan_cache_mode = force_generic_plan; SET jit = off;
                  SET enable_seqscan = off; SET enable_nestloop = off; SET enable_mergejoin = off;
+                 SET idle_in_transaction_session_timeout = '15s';
                  SET default_transaction_isolation = 'read committed'"
             }
             Self::Ordinary => {
                 "SET plan_cache_mode = force_generic_plan; SET jit = off;
                  SET enable_seqscan = off;
+                 SET idle_in_transaction_session_timeout = '15s';
                  SET default_transaction_isolation = 'read committed'"
             }
             Self::Control => {

@@ -10,18 +10,21 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use mainstay_core::store::{
     StoreError,
-    operation::{Append, Appended, Operation, Reply},
+    operation::{Append, Appended, ClaimRequest, ClaimedRun, Operation, Reply},
 };
 use tokio::sync::oneshot;
 
 use super::{
-    append, connect::Link, failure::Failed, perform::perform, queue::Queue, shared::Shared,
+    append, claim, connect::Link, failure::Failed, perform::perform, queue::Queue, shared::Shared,
 };
 
 /// At most this many parts in one commit.
 const PARTS: usize = 256;
 /// A victim of a deadlock is tried again this often.
 const TRIES: u32 = 8;
+/// A claim whose answer was lost is looked for this often; the pauses between two looks grow to a
+/// second, so the session is over before the looks are.
+const LOOKS: u32 = 20;
 
 /// One operation, and who waits for it.
 pub(super) struct Job {
@@ -76,13 +79,20 @@ async fn answer(
     shared: &Shared,
     operation: &Operation,
 ) -> Result<Reply, StoreError> {
-    let mut again = link.is_open() && is_read(operation);
+    let was_open = link.is_open();
+    let mut again = was_open && is_read(operation);
     for _ in 0..TRIES {
         let failed = match within(shared.patience, perform(link, shared, operation)).await {
             Ok(reply) => return Ok(reply),
             Err(failed) => failed,
         };
         link.mind(&failed);
+        if let (Failed::Lost(_), Operation::Claim(request)) = (&failed, operation)
+            && was_open
+            && let Some(claimed) = recover(link, shared, request).await
+        {
+            return Ok(Reply::Claim(claimed));
+        }
         let old_connection = matches!(failed, Failed::Lost(_)) && again;
         again = false;
         if !old_connection && !matches!(failed, Failed::Victim(_)) {
@@ -91,6 +101,23 @@ async fn answer(
     }
     Err(Failed::Victim("the server kept choosing this transaction as a victim".to_owned())
         .told(None))
+}
+
+/// Looks for a claim whose answer was lost, for as long as a session's lease may last; `None` if
+/// nothing of it is found.
+async fn recover(
+    link: &mut Link,
+    shared: &Shared,
+    request: &ClaimRequest,
+) -> Option<Vec<ClaimedRun>> {
+    for _ in 0..LOOKS {
+        let look = async { claim::recover(link.ready().await?, shared, request).await };
+        match within(shared.patience, look).await {
+            Ok(claimed) => return (!claimed.is_empty()).then_some(claimed),
+            Err(failed) => link.mind(&failed),
+        }
+    }
+    None
 }
 
 /// Commits one batch after the other until the queue is closed.

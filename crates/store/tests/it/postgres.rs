@@ -270,3 +270,29 @@ async fn a_claim_in_flight_and_a_revocation_go_one_after_the_other() {
     assert_eq!(world.store.take_over(session).await, Ok(claimed));
     assert_eq!(world.row(run_id).await.unwrap().status, RunStatus::Queued);
 }
+
+/// The first try stands for one that was committed and not answered: the second, cut off in its
+/// middle, must find what the first has claimed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_claim_whose_answer_was_lost_is_found_again() {
+    let Bench { world, mut sql, url } = bench().await;
+    let run_id = world.start(world.new_run().unwrap()).await.unwrap();
+    let session = world.open().await.unwrap();
+    let wish = world.wish(session, 1);
+    let first = world.store.claim(wish.clone()).await.unwrap();
+    assert_eq!(first[0].run.run_id, run_id);
+
+    let one = PostgresOptions::default().with_clock(world.clock.clone()).with_connections(1);
+    let store = PostgresStore::connect(&url, one).await.unwrap();
+    let mut held = sql.begin().await.unwrap();
+    sqlx::query("SELECT FROM mainstay.workers FOR UPDATE").execute(&mut *held).await.unwrap();
+    let claiming = tokio::spawn(async move {
+        let store: &dyn Store = &store;
+        store.claim(wish).await
+    });
+    let cut = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+               WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while count(&mut held, cut).await == 0 {}
+    held.rollback().await.unwrap();
+    assert_eq!(claiming.await.unwrap().unwrap(), first);
+}
