@@ -20,7 +20,7 @@ mod spend;
 mod steps;
 mod wait;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mainstay_core::{
     budget::Exhausted,
@@ -48,6 +48,10 @@ use crate::{
 use book::{Book, Closed};
 use call::{Call, CallEnd};
 use open::OpenStep;
+
+/// How long a run keeps its worker while others wait. It runs at least one step whatever that
+/// takes: a run that is given back as it came would be claimed and given back for ever.
+const TURN: Duration = Duration::from_millis(500);
 
 /// Why a driver lets go of a run without having closed it.
 #[derive(Debug)]
@@ -172,6 +176,10 @@ pub(crate) struct Drive {
     crashes: u32,
     /// A step that may not start because the run nests too deep.
     too_deep: Option<Exhausted>,
+    /// When it began, on the clock that knows no suspend.
+    began: Duration,
+    /// Whether it has run a step since.
+    stepped: bool,
 }
 
 impl Drive {
@@ -185,6 +193,7 @@ impl Drive {
         let run_id = claimed.run.run_id;
         desk.runtime.fetch_fold(run_id, &mut claimed.journal).await?;
         let (run, head) = journal::fold_with_head(run_id, &claimed.journal, &flow.wiring)?;
+        let began = desk.runtime.clock.boot();
         let book =
             Book::new(&desk, flow.wiring.clone(), run, (claimed.run.epoch, head), &claimed.journal);
         Ok(Self {
@@ -202,6 +211,8 @@ impl Drive {
             mail: claimed.inbox,
             crashes: claimed.run.crashes,
             too_deep: None,
+            began,
+            stepped: false,
         })
     }
 
@@ -324,10 +335,11 @@ impl Drive {
         self.park().await
     }
 
-    /// Gives the run back between steps when others wait.
+    /// Gives the run back between steps when others wait and it had its turn.
     async fn maybe_yield(&mut self) -> Result<Option<Driven>, Stop> {
-        let between_steps = self.open.is_empty() && self.calls.is_empty();
-        if between_steps && *self.desk.wish.borrow() == Wish::Yield {
+        let between_steps = self.stepped && self.open.is_empty() && self.calls.is_empty();
+        let turn = self.desk.runtime.clock.boot().saturating_sub(self.began);
+        if between_steps && turn >= TURN && *self.desk.wish.borrow() == Wish::Yield {
             self.book.release().await?;
             return Ok(Some(Driven::Released));
         }

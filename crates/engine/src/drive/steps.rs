@@ -95,6 +95,7 @@ impl Drive {
     }
 
     async fn start(&mut self, key: &StepKey) -> Result<(), Stop> {
+        self.stepped = true;
         let Some((index, definition)) = self.definition(key) else {
             let why = format!("the definition has no step `{}`", key.step);
             return self.fail_step(key, Failure::permanent(Code::Bug, why));
