@@ -13,5 +13,10 @@ pub mod __private;
 
 pub use app::{App, Surroundings};
 pub use database::DatabaseUrl;
-pub use mainstay_engine::program::{Flow, Route};
+pub use mainstay_core::{budget::Limits, run::RunStatus, wait::Wait};
+pub use mainstay_engine::{
+    commands::StartRun,
+    program::{Flow, Route},
+};
+pub use mainstay_providers::scripted;
 pub use mainstay_tools::{Resources, ToolSet};

@@ -14,6 +14,7 @@ pub mod id;
 pub mod onboarding;
 pub mod prompt;
 pub mod rules;
+pub mod sample;
 pub mod shop;
 pub mod ticket;
 pub mod tool;
