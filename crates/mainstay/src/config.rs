@@ -82,7 +82,7 @@ impl Settings {
                 base_url: get("ANTHROPIC_BASE_URL"),
             },
             gemini: Access { key: key("GEMINI_API_KEY"), base_url: None },
-            ollama: Access { key: None, base_url: get("OLLAMA_HOST").map(|host| ollama(&host)) },
+            ollama: Access { key: None, base_url: get("OLLAMA_HOST") },
         })
     }
 }
@@ -111,15 +111,6 @@ fn drain(text: &str) -> Result<Duration, CliError> {
     })
 }
 
-/// `OLLAMA_HOST` is a host, a host with port, or a URL; the vendor's paths stand below `/v1`.
-fn ollama(host: &str) -> String {
-    let with_scheme = if host.contains("://") { host.to_owned() } else { format!("http://{host}") };
-    let after = with_scheme.split_once("://").map_or("", |(_, rest)| rest);
-    let has_port = after.rsplit(']').next().is_some_and(|tail| tail.contains(':'));
-    let port = if has_port || host.contains("://") { "" } else { ":11434" };
-    format!("{}{port}/v1", with_scheme.trim_end_matches('/'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,14 +124,6 @@ mod tests {
     fn an_empty_variable_is_not_set() {
         let settings = read(&[("NO_COLOR", ""), ("OPENAI_API_KEY", "")]).unwrap();
         assert!(!settings.no_color && !settings.openai.is_set());
-    }
-
-    #[test]
-    fn a_host_becomes_the_address_of_its_door() {
-        assert_eq!(ollama("10.0.0.1"), "http://10.0.0.1:11434/v1");
-        assert_eq!(ollama("box:99"), "http://box:99/v1");
-        assert_eq!(ollama("[::1]"), "http://[::1]:11434/v1");
-        assert_eq!(ollama("https://box/"), "https://box/v1");
     }
 
     #[test]

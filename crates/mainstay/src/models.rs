@@ -45,6 +45,11 @@ pub(crate) fn catalog(
     Ok(catalog)
 }
 
+/// Returns a catalogue for a process that calls no model.
+pub(crate) fn none() -> ModelCatalog {
+    ModelCatalog::new(Arc::new(Prices::bundled()))
+}
+
 /// A vendor is there when the environment says anything about it; Ollama needs no key.
 fn vendors(settings: &Settings) -> Result<Vec<Arc<dyn Provider>>, EndpointError> {
     let mut vendors = Vec::<Arc<dyn Provider>>::new();
@@ -58,7 +63,8 @@ fn vendors(settings: &Settings) -> Result<Vec<Arc<dyn Provider>>, EndpointError>
     if settings.gemini.is_set() {
         add(Vendor::gemini(endpoint(&settings.gemini, Endpoint::GEMINI)?)?);
     }
-    add(Vendor::ollama(endpoint(&settings.ollama, Endpoint::OLLAMA)?)?);
+    let host = settings.ollama.base_url.as_deref().unwrap_or(Endpoint::OLLAMA);
+    add(Vendor::ollama(Endpoint::ollama(host)?)?);
     Ok(vendors)
 }
 

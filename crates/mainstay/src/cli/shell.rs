@@ -51,8 +51,7 @@ impl Shell {
     pub(crate) async fn reader(&self) -> Result<Runtime, CliError> {
         let store = self.store(Purpose::Read).await?;
         let tools = self.open_tools(ToolSet::new(), Resources::new())?;
-        let catalog = models::catalog(&[], None, &Settings::default(), None)?;
-        Ok(self.runtime(store, catalog, tools))
+        Ok(self.runtime(store, models::none(), tools))
     }
 
     /// Returns a runtime with the program's tools and models, which drives. Their resources are
