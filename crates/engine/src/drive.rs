@@ -40,6 +40,7 @@ use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     commit::Committer, error::EngineError, flows::KnownFlow, journal, lease::Lease,
@@ -174,12 +175,16 @@ pub(crate) struct Drive {
     mail: Vec<InboxRow>,
     /// Crashes in a row, as of the claim.
     crashes: u32,
+    /// Whether mail came that may end what holds a step.
+    mail_came: bool,
+    /// Ends calls that only read, once nobody will see their answers.
+    reads: CancellationToken,
     /// A step that may not start because the run nests too deep.
     too_deep: Option<Exhausted>,
     /// When it began, on the clock that knows no suspend.
     began: Duration,
-    /// Whether it has run a step since.
-    stepped: bool,
+    /// How many steps it has started since.
+    steps: u32,
 }
 
 impl Drive {
@@ -210,9 +215,11 @@ impl Drive {
             woken: Arc::default(),
             mail: claimed.inbox,
             crashes: claimed.run.crashes,
+            mail_came: false,
+            reads: CancellationToken::new(),
             too_deep: None,
             began,
-            stepped: false,
+            steps: 0,
         })
     }
 
@@ -304,6 +311,7 @@ impl Drive {
             self.book.keep(&row);
             let entry = Entry::Received { inbox: row.position, message: row.body };
             self.book.push(&entry, row.payloads)?;
+            self.mail_came = true;
         }
         Ok(asked_again)
     }
@@ -326,8 +334,14 @@ impl Drive {
             self.book.release().await?;
             return Ok(Some(Driven::Released));
         }
+        if std::mem::take(&mut self.mail_came) && self.ask_again().await? {
+            return Ok(None);
+        }
         if self.book.run.unwinding {
             return self.unwind().await;
+        }
+        if self.may_start() {
+            return Ok(None);
         }
         if self.book.run.is_at_rest() {
             return self.end().await;
@@ -337,7 +351,7 @@ impl Drive {
 
     /// Gives the run back between steps when others wait and it had its turn.
     async fn maybe_yield(&mut self) -> Result<Option<Driven>, Stop> {
-        let between_steps = self.stepped && self.open.is_empty() && self.calls.is_empty();
+        let between_steps = self.steps > 0 && self.open.is_empty() && self.calls.is_empty();
         let turn = self.desk.runtime.clock.boot().saturating_sub(self.began);
         if between_steps && turn >= TURN && *self.desk.wish.borrow() == Wish::Yield {
             self.book.release().await?;

@@ -11,6 +11,7 @@ pub mod gate;
 pub mod journal;
 pub mod lease;
 pub mod live;
+mod patient;
 pub mod program;
 pub mod runtime;
 pub mod system;

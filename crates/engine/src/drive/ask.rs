@@ -30,8 +30,11 @@ impl Drive {
         let recorded = self.book.run.effect(&request.position);
         let known = recorded.is_some_and(|e| e.resolution.is_some() || e.wait.is_some());
         let announced = recorded.is_some_and(|e| e.intent.is_some());
+        let undoing = self.book.run.step(key).is_some_and(|step| step.undoes.is_some());
         match ask {
             _ if known => Ok(()),
+            // Nothing new is begun for a step that will be let go.
+            _ if self.book.run.unwinding && !undoing => Ok(()),
             Ask::Call(callee) if announced => self.recover(request, callee).await,
             Ask::Call(callee) => self.call(request, callee),
             Ask::Wait(wait) => self.open_wait(request, wait),

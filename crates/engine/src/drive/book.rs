@@ -12,6 +12,7 @@ use mainstay_core::{
     payload::{Held, Payload},
     review::ReviewRequest,
     store::{
+        local::LocalWrite,
         operation::{Append, Appended, OutboxMessage, PayloadRequest, RowChange},
         row::InboxRow,
     },
@@ -31,6 +32,7 @@ pub(super) struct Side {
     pub(super) timers_off: Vec<String>,
     pub(super) reviews: Vec<ReviewRequest>,
     pub(super) reviews_off: Vec<ReviewId>,
+    pub(super) local: Vec<LocalWrite>,
 }
 
 /// What became of a park or an end.
@@ -225,6 +227,7 @@ impl Book {
             timers_off: side.timers_off,
             reviews: side.reviews,
             reviews_off: side.reviews_off,
+            local: side.local,
             change,
         };
         match self.committer.append(append).await? {

@@ -101,6 +101,14 @@ impl Target {
     }
 }
 
+impl CallEnd {
+    /// The end of a call whose answer nobody wants any more.
+    pub(super) fn unwanted() -> Self {
+        let failure = Failure::permanent(Code::Cancelled, "the run ends before the answer came");
+        Self::Failed { failure, took_effect: TookEffect::No, may_have_cost: true }
+    }
+}
+
 /// What one attempt may know of where it stands.
 pub(super) struct Attempt {
     pub(super) runtime: Arc<Runtime>,

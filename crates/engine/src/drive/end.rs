@@ -71,6 +71,7 @@ impl Drive {
     }
 
     pub(super) fn unwind_because(&mut self, cause: Cause) -> Result<(), Stop> {
+        std::mem::take(&mut self.reads).cancel();
         self.book.push(&Entry::Unwinding { cause }, Vec::new())
     }
 

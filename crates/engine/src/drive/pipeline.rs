@@ -181,7 +181,7 @@ impl Drive {
     fn send(&mut self, mut call: Call) {
         let timeout = self.timeout(&call);
         let runtime = self.desk.runtime.clone();
-        let lease = self.desk.lease.clone();
+        let (lease, reads) = (self.desk.lease.clone(), self.reads.clone());
         let (run_id, key) = (self.book.run.run_id, call.position.key(self.book.run.key_root));
         let deadline = self.book.now().after(call.delay).after(timeout);
         let attempt = Attempt { runtime: runtime.clone(), run_id, key, deadline, timeout };
@@ -193,7 +193,16 @@ impl Drive {
                 // The driver finds out by itself; nothing may be sent any more.
                 std::future::pending::<()>().await;
             }
-            let end = call.attempt(&attempt).await;
+            // Only what reads may be dropped half-way; an action's answer is waited for.
+            let unwanted = reads.cancelled_owned();
+            let end = if call.target.class() == EffectClass::Read {
+                tokio::select! {
+                    end = call.attempt(&attempt) => end,
+                    () = unwanted => CallEnd::unwanted(),
+                }
+            } else {
+                call.attempt(&attempt).await
+            };
             (Box::new(call), end)
         });
     }

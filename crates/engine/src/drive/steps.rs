@@ -91,11 +91,36 @@ impl Drive {
     fn rests(&self, key: &StepKey) -> bool {
         let calling = self.waiting_calls.iter().any(|call| call.position.step == *key);
         let Some(step) = self.open.get(key) else { return true };
-        !calling && self.calls.is_empty() && step.result.is_none() && step.waits_for_effects_only()
+        let waiting = !step.cell.lock().awaited().is_empty();
+        let idle = !calling && self.calls.is_empty() && step.result.is_none();
+        idle && waiting && step.waits_for_effects_only()
+    }
+
+    /// Returns whether the borrow rule allows something to start now that every step is at rest.
+    pub(super) fn may_start(&self) -> bool {
+        let rests = |key: &StepKey| self.rests(key);
+        let ready = self.book.run.startable(&self.flow.wiring, self.book.now(), &rests);
+        self.too_deep.is_none() && !ready.is_empty()
+    }
+
+    /// Begins held steps from their top, because mail may have ended what held them: a larger
+    /// budget, a decision. Returns whether there were any.
+    pub(super) async fn ask_again(&mut self) -> Result<bool, Stop> {
+        let too_deep = self.too_deep.take().is_some();
+        let held = self.open.iter().filter(|(_, step)| !step.held_by.is_empty());
+        let held: Vec<_> = held.map(|(key, _)| key.clone()).collect();
+        for key in &held {
+            self.open.remove(key);
+            let attempt = self.book.run.step(key).map_or(1, |step| step.attempt);
+            if let Some((index, definition)) = self.definition(key) {
+                self.launch_step(key, index, &definition, attempt).await?;
+            }
+        }
+        Ok(too_deep || !held.is_empty())
     }
 
     async fn start(&mut self, key: &StepKey) -> Result<(), Stop> {
-        self.stepped = true;
+        self.steps += 1;
         let Some((index, definition)) = self.definition(key) else {
             let why = format!("the definition has no step `{}`", key.step);
             return self.fail_step(key, Failure::permanent(Code::Bug, why));

@@ -39,6 +39,7 @@ async fn parked(desk: &Desk, run_id: RunId, epoch: Epoch) -> Option<Append> {
         timers_off: Vec::new(),
         reviews: Vec::new(),
         reviews_off: Vec::new(),
+        local: Vec::new(),
         change: RowChange::Park { inbox_seen, wait, checkpoint: None },
     })
 }

@@ -20,6 +20,7 @@ use crate::{
     drive::{Desk, Drive, Nudges, Stop, Wish, migrate::migrate},
     error::EngineError,
     lease::Lease,
+    patient::Patient,
     runtime::Runtime,
 };
 
@@ -54,8 +55,10 @@ pub(super) async fn run(
     let nudges = Arc::new(Nudges::default());
     let committer = Committer::start(runtime.store.clone(), runtime.clock.clone(), lease.clone());
     let (wish, wishes) = watch::channel(Wish::Drive);
+    let patient = Patient::new(runtime.store.clone(), runtime.clock.clone(), lease.clone());
+    let view = Runtime { store: Arc::new(patient), ..Runtime::clone(runtime) };
     let desk =
-        Desk { runtime: runtime.clone(), committer, lease: lease.clone(), wish: wishes, nudges };
+        Desk { runtime: Arc::new(view), committer, lease: lease.clone(), wish: wishes, nudges };
     let end = CancellationToken::new();
     let mut loops = background::start(&desk, &end);
     let mut session = Session {
