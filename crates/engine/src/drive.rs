@@ -17,7 +17,9 @@ mod outcome;
 mod pipeline;
 mod recover;
 mod spend;
+mod start;
 mod steps;
+mod turn;
 mod wait;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
