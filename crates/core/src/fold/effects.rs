@@ -95,6 +95,16 @@ impl EffectRecord {
         }
     }
 
+    /// Returns the payload that came of it, if one did.
+    #[must_use]
+    pub const fn held(&self) -> Option<&Held> {
+        match &self.resolution {
+            Some(Resolution::Completed(held) | Resolution::Signalled(held)) => Some(held),
+            Some(Resolution::Child { output, .. }) => output.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Returns whether it may have happened and nobody knows.
     #[must_use]
     pub const fn is_in_doubt(&self) -> bool {

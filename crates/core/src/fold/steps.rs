@@ -12,6 +12,7 @@ use crate::{
         Access, StepKind, StepName,
         schedule::{Ancestry, Arrival, Effects, Wiring},
     },
+    label::Label,
     payload::{Held, PayloadRef},
     time::Timestamp,
 };
@@ -75,6 +76,13 @@ impl StepRun {
         matches!(self.phase, Phase::Open | Phase::Retrying { .. })
     }
 
+    /// Returns the labels of everything it has seen besides its inputs: its state and what its
+    /// effects brought.
+    pub fn labels(&self) -> impl Iterator<Item = &Label> {
+        let seen = self.effects.iter().filter_map(EffectRecord::held);
+        self.pinned.iter().chain(seen).map(|held| &held.payload.label)
+    }
+
     /// Returns whether it has ended, well or not.
     #[must_use]
     pub const fn is_over(&self) -> bool {
@@ -92,6 +100,29 @@ impl Projection {
     pub(crate) fn step_mut(&mut self, key: &StepKey) -> Result<&mut StepRun, FoldError> {
         let found = self.steps.iter_mut().rev().find(|step| step.key == *key);
         found.ok_or_else(|| FoldError::Unknown(format!("the step {key}")))
+    }
+
+    /// Returns the StepRun whose output `key` takes from a producer: the one on its own path, else
+    /// the latest.
+    #[must_use]
+    pub fn producer(&self, key: &StepKey, from: &StepName) -> Option<&StepRun> {
+        let visit = self.step(key).and_then(|step| step.ancestry.get(from)).copied();
+        let outputs = self.steps.iter().rev().filter(|step| step.output.is_some());
+        let mut fitting = outputs.filter(|step| {
+            step.key.step == *from && visit.is_none_or(|visit| step.key.visit == visit)
+        });
+        fitting.next()
+    }
+
+    /// Returns the label of what a step makes of its state, its inputs and its effects: joins only
+    /// get stricter.
+    #[must_use]
+    pub fn label_of(&self, wiring: &Wiring, key: &StepKey) -> Label {
+        let inputs = wiring.definition().step(&key.step).map(|step| step.inputs.as_slice());
+        let inputs = inputs.unwrap_or_default().iter();
+        let outputs = inputs.filter_map(|i| self.producer(key, &i.from)?.output.as_ref());
+        let seen = self.step(key).into_iter().flat_map(StepRun::labels);
+        Label::of_all(outputs.map(|held| &held.payload.label).chain(seen))
     }
 
     /// Makes a step due and returns its key.

@@ -7,7 +7,7 @@ use mainstay_core::{
     effect::StepKey,
     failure::Failure,
     flow::{StepDefinition, StepKind, schedule::Arrival},
-    fold::steps::{Phase, StepRun},
+    fold::steps::Phase,
     journal::Entry,
     wait::Wait,
 };
@@ -172,13 +172,8 @@ impl Drive {
     async fn inputs(&mut self, key: &StepKey, definition: &StepDefinition) -> Result<Inputs, Stop> {
         let mut inputs = Inputs::new();
         for input in &definition.inputs {
-            let run = &self.book.run;
-            let visit = run.step(key).and_then(|step| step.ancestry.get(&input.from)).copied();
-            let on_path = |step: &&StepRun| {
-                step.key.step == input.from && visit.is_none_or(|visit| step.key.visit == visit)
-            };
-            let found = run.steps.iter().rev().filter(|s| s.output.is_some()).find(on_path);
-            let output = found.and_then(|step| step.output.clone());
+            let producer = self.book.run.producer(key, &input.from);
+            let output = producer.and_then(|step| step.output.clone());
             inputs.push(match output {
                 Some(held) => Some(Arc::new(self.book.value(&held).await?)),
                 None => None,

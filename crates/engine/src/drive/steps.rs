@@ -7,7 +7,6 @@ use mainstay_core::{
     failure::Failure,
     flow::schedule::Arrival,
     journal::{Cause, Entry},
-    label::Label,
     payload::Payload,
     retry::RetryPolicy,
     wait::Divergence,
@@ -55,10 +54,11 @@ impl Drive {
         (output, state): (Payload, Option<Payload>),
     ) -> Result<(), Stop> {
         let absorbed = self.book.run.preview(&self.flow.wiring, key, Arrival::Step).absorbed;
+        let label = self.book.run.label_of(&self.flow.wiring, key);
         let entry = Entry::StepFinished {
             step: key.clone(),
-            output: output.reference(Label::default()),
-            state: state.as_ref().map(|state| state.reference(Label::default())),
+            output: output.reference(label.clone()),
+            state: state.as_ref().map(|state| state.reference(label)),
             absorbed,
         };
         self.book.push(&entry, [Some(output), state].into_iter().flatten().collect())
