@@ -12,6 +12,8 @@ mod rule;
 mod script;
 mod template;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use mainstay_core::model::{
     CallContext, Message, ModelFailure, ModelId, ModelReply, ModelRequest, Price, Provider,
@@ -27,6 +29,7 @@ use crate::tokens;
 #[derive(Debug, Clone, Default)]
 pub struct Scripted {
     scripts: Vec<Script>,
+    delay: Duration,
 }
 
 impl Scripted {
@@ -43,6 +46,13 @@ impl Scripted {
     #[must_use]
     pub fn with_script(mut self, script: Script) -> Self {
         self.scripts.push(script);
+        self
+    }
+
+    /// Makes every answer take this much longer than its script says, so that people can watch.
+    #[must_use]
+    pub const fn with_delay(mut self, span: Duration) -> Self {
+        self.delay = span;
         self
     }
 
@@ -83,7 +93,7 @@ impl Provider for Scripted {
             .script(model)
             .ok_or_else(|| ModelFailure::Unknown { model: model.clone().into() })?;
         let answer = script.answer(request).ok_or_else(|| no_rule(script, request))?;
-        wait(&answer, context).await?;
+        wait(answer.latency + self.delay, context).await?;
         match fault::due(answer.faults, request, context.attempt) {
             Some(fault) => answer.interrupted(request, context, sink, fault),
             None => Ok(answer.delivered(request, sink)),
@@ -91,15 +101,15 @@ impl Provider for Scripted {
     }
 }
 
-async fn wait(answer: &answer::Answer<'_>, context: &CallContext) -> Result<(), ModelFailure> {
+async fn wait(latency: Duration, context: &CallContext) -> Result<(), ModelFailure> {
     match context.deadline {
-        Some(deadline) if answer.latency > deadline => {
+        Some(deadline) if latency > deadline => {
             context.clock.sleep(deadline).await;
             Err(ModelFailure::TimedOut { after: deadline })
         }
-        _ if answer.latency.is_zero() => Ok(()),
+        _ if latency.is_zero() => Ok(()),
         _ => {
-            context.clock.sleep(answer.latency).await;
+            context.clock.sleep(latency).await;
             Ok(())
         }
     }

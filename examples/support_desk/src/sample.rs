@@ -1,7 +1,7 @@
 //! The desk as a program, and its samples as a show: what `mainstay demo` starts, and what must come
 //! of it.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use mainstay::{
     App, Limits, RunStatus, StartRun, Surroundings, Wait,
@@ -21,6 +21,8 @@ use crate::{
 };
 
 const SCRIPT: &str = include_str!("../model.yaml");
+/// A model takes its time; one that answers at once would leave nothing to watch.
+const DELAY: Duration = Duration::from_millis(150);
 
 /// Returns the desk with its flows, tools, samples and a scripted model to try it with.
 ///
@@ -34,7 +36,7 @@ pub fn app() -> std::result::Result<App, Box<dyn Error + Send + Sync>> {
         .flow::<Onboarding>()
         .tools(tools())
         .resource_async(open_shop)
-        .model(Scripted::new().with_script(script))
+        .model(Scripted::new().with_script(script).with_delay(DELAY))
         .default_model(model)
         .demo(Samples))
 }

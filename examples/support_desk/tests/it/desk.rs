@@ -38,13 +38,13 @@ macro_rules! on_each_database {
     };
 }
 
-fn closed(settled: &Settled) -> Closed {
+pub(crate) fn closed(settled: &Settled) -> Closed {
     assert_eq!(settled.status, RunStatus::Completed, "{settled:?}");
     serde_json::from_value(settled.output.clone()).unwrap()
 }
 
 /// Holds a run against what its letter expects.
-fn check(sample: &Sample, settled: &Settled) {
+pub(crate) fn check(sample: &Sample, settled: &Settled) {
     let (id, expect) = (&sample.ticket.id, &sample.expect);
     match expect.outcomes.as_slice() {
         [Outcome::Review(_)] => {
@@ -156,7 +156,7 @@ on_each_database! {
     }
 }
 
-fn closes_with_an_answer(sample: &Sample) -> bool {
+pub(crate) fn closes_with_an_answer(sample: &Sample) -> bool {
     let stops = |outcome: &Outcome| matches!(outcome, Outcome::Review(_) | Outcome::BudgetStop);
     sample.expect.category != Category::Abuse && !sample.expect.outcomes.iter().any(stops)
 }

@@ -8,6 +8,8 @@ mod database;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod kill;
+#[cfg(test)]
 mod onboarding;
 #[cfg(test)]
 mod rig;

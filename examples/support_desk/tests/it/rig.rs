@@ -34,14 +34,14 @@ use crate::database::Database;
 const SCRIPT: &str = include_str!("../../model.yaml");
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A desk that is open: a worker drives what is started.
+/// A desk: its database, and perhaps a worker that drives what is started.
 pub(crate) struct Rig {
     pub(crate) runtime: Arc<Runtime>,
     pub(crate) shop: Shop,
     stop: CancellationToken,
-    worker: JoinHandle<()>,
+    worker: Option<JoinHandle<()>>,
     /// Dropped last: it takes the database away.
-    _database: Database,
+    pub(crate) database: Database,
 }
 
 /// Where a run stands once it ended or stopped.
@@ -54,20 +54,28 @@ pub(crate) struct Settled {
 }
 
 impl Rig {
+    /// Opens a desk with a worker.
     pub(crate) async fn open(database: Database) -> Self {
+        let mut rig = Self::without_worker(database).await;
+        let run = Worker::new(Arc::clone(&rig.runtime), "test").run(rig.stop.clone());
+        rig.worker = Some(tokio::spawn(async move {
+            run.await.unwrap();
+        }));
+        rig
+    }
+
+    /// Opens a desk at which nobody works yet.
+    pub(crate) async fn without_worker(database: Database) -> Self {
         let shop = database.shop().await;
         let runtime = Arc::new(runtime(&database, &shop).await);
-        let stop = CancellationToken::new();
-        let run = Worker::new(Arc::clone(&runtime), "test").run(stop.clone());
-        let worker = tokio::spawn(async move {
-            run.await.unwrap();
-        });
-        Self { runtime, shop, stop, worker, _database: database }
+        Self { runtime, shop, stop: CancellationToken::new(), worker: None, database }
     }
 
     pub(crate) async fn close(self) {
         self.stop.cancel();
-        self.worker.await.unwrap();
+        if let Some(worker) = self.worker {
+            worker.await.unwrap();
+        }
     }
 
     pub(crate) async fn letter(&self, id: &str) -> RunId {

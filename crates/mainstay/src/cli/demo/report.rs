@@ -150,10 +150,11 @@ impl Report {
         ];
         output.table(&["outcome", ""], rows.into_iter())?;
         output.line("")?;
-        let head = ["external action", "intended", "performed", "duplicated", "in doubt"];
+        let head =
+            ["external action", "intended", "refused", "performed", "duplicated", "in doubt"];
         let cells = |(action, count): (&String, &Count)| {
-            let Count { intended, performed, duplicated, in_doubt, .. } = count;
-            let numbers = [intended, performed, duplicated, in_doubt];
+            let Count { intended, refused, performed, duplicated, in_doubt, .. } = count;
+            let numbers = [intended, refused, performed, duplicated, in_doubt];
             [vec![action.clone()], numbers.map(ToString::to_string).to_vec()].concat()
         };
         Ok(output.table(&head, self.actions.iter().map(cells))?)

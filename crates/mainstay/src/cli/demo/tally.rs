@@ -28,6 +28,8 @@ use crate::{
 pub(super) struct Count {
     /// Positions of journals at which it was to be done.
     pub(super) intended: u64,
+    /// Positions at which it was refused or failed: it did not happen.
+    pub(super) refused: u64,
     /// How often it happened.
     pub(super) performed: u64,
     /// How often it happened beyond what was intended.
@@ -42,6 +44,7 @@ impl Count {
     pub(super) const fn plus(self, other: Self) -> Self {
         Self {
             intended: self.intended + other.intended,
+            refused: self.refused + other.refused,
             performed: self.performed + other.performed,
             duplicated: self.duplicated + other.duplicated,
             lost: self.lost + other.lost,
@@ -55,6 +58,7 @@ impl Count {
 struct Told {
     intended: u64,
     done: u64,
+    refused: u64,
     in_doubt: u64,
 }
 
@@ -92,11 +96,11 @@ fn held_against(told: BTreeMap<Subject, Told>, seen: Vec<Performed>) -> BTreeMap
         let sum = counts.entry(action).or_default();
         *sum = sum.plus(count);
     };
-    for (subject, Told { intended, done, in_doubt }) in told {
+    for (subject, Told { intended, done, refused, in_doubt }) in told {
         let performed = happened.remove(&subject).unwrap_or_default();
         let duplicated = performed.saturating_sub(intended);
         let lost = done.saturating_sub(performed);
-        add(subject.action, Count { intended, performed, duplicated, lost, in_doubt });
+        add(subject.action, Count { intended, refused, performed, duplicated, lost, in_doubt });
     }
     // Nobody asked for what is left.
     for (subject, performed) in happened {
@@ -125,7 +129,7 @@ async fn tell(
         match call.outcome {
             Some(EffectOutcome::Completed(_)) => entry.done += 1,
             Some(EffectOutcome::InDoubt(_)) => entry.in_doubt += 1,
-            Some(EffectOutcome::Failed(_) | EffectOutcome::Denied(_)) => {}
+            Some(EffectOutcome::Failed(_) | EffectOutcome::Denied(_)) => entry.refused += 1,
             None if waiting.contains(&position) => entry.in_doubt += 1,
             None => {}
         }
@@ -180,7 +184,7 @@ mod tests {
 
     fn counted(told: &[(&str, u64, u64)], happened: &[(&str, u64)]) -> Count {
         let told = told.iter().map(|(to, intended, done)| {
-            (of(to), Told { intended: *intended, done: *done, in_doubt: 0 })
+            (of(to), Told { intended: *intended, done: *done, ..Told::default() })
         });
         let seen = happened.iter().map(|(to, times)| Performed { subject: of(to), times: *times });
         held_against(told.collect(), seen.collect()).remove("refund").unwrap()
