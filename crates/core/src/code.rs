@@ -73,6 +73,7 @@ codes! {
     StepPanicked = 2009, Attention, "a step panicked";
     CompensationFailed = 2010, Attention, "something could not be undone";
     Cancelled = 2011, User, "the run was cancelled";
+    WriteInvalid = 2012, Config, "a step's write is not a statement that can ride with its commit";
     BudgetReached = 2104, Attention, "budget reached";
     DeadlinePassed = 2105, Attention, "the run's deadline has passed";
     StoreUnreachable = 3001, Retryable, "the store cannot be reached";

@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 pub(crate) use cell::{Answer, SharedCell};
 pub use effect::Effect;
 pub(crate) use request::{Ask, Callee, Request, WaitFor};
-pub use request::{ChildRun, Review};
+pub use request::{ChildRun, Review, Write};
 
 /// What a step may know of where it runs.
 pub(crate) struct StepPlace {
@@ -209,6 +209,24 @@ impl StepContext {
         let event = serde_json::to_value(event).unwrap_or_default();
         let ask = Ask::Emit { subject: subject.to_owned(), event: event.clone() };
         self.ask(EffectKind::Emit, subject.to_owned(), &event, ask, |a| a.completed().map(drop))
+    }
+
+    /// Writes rows of your own in the run's database, in the transaction of the entry that says so:
+    /// whatever crashes, the rows and the entry are both there or both not. Exactly once.
+    ///
+    /// They are there with the run's next commit, and stay if the step fails later. The code goes
+    /// on before the database has seen the statement, so a row that it refuses cannot be answered
+    /// here: nothing of that commit happens, and the run is set aside for a person. Write
+    /// `ON CONFLICT` where a row may be there already.
+    ///
+    /// # Errors
+    /// The statement is not one that changes rows, or its placeholders are not those of its values
+    /// (`MS-2012`).
+    pub fn write(&self, write: Write) -> Effect<Result<(), Failure>> {
+        let name = write.name();
+        let statement = write.into_statement();
+        let ask = Ask::Write(statement.clone());
+        self.ask(EffectKind::Local, name, &statement, ask, |answer| answer.completed().map(drop))
     }
 
     /// Runs a closure whose result is kept: a repeat of the step sees the first result. A crash

@@ -14,6 +14,7 @@ mod claiming;
 pub mod differential;
 mod fencing;
 mod listing;
+pub mod local;
 mod messages;
 mod owner;
 mod parking;

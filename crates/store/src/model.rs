@@ -27,6 +27,7 @@ use mainstay_core::{
     payload::Payload,
     store::{
         StoreError,
+        local::LocalWrite,
         operation::{DeathProof, Operation, Reply},
         row::{InboxRow, IndexRow, OutboxRow, ReviewRow, RunRow, StoreFacts},
     },
@@ -51,6 +52,7 @@ pub struct Model {
     payloads: BTreeMap<(i64, String, Digest), Payload>,
     index: BTreeMap<RunId, IndexRow>,
     changed: BTreeSet<RunId>,
+    written: Vec<LocalWrite>,
 }
 
 /// A run: its row, what the row does not show, its journal and its inbox.
@@ -156,6 +158,13 @@ impl Model {
             reviews,
             outbox: self.outbox.clone(),
         }
+    }
+
+    /// Returns the authors' statements whose parts were accepted, in that order. The model has no
+    /// tables of theirs: that a statement was run is all it knows of it.
+    #[must_use]
+    pub fn written(&self) -> &[LocalWrite] {
+        &self.written
     }
 
     fn register_flow(&mut self, flow: &FlowDefinition) -> FlowVersion {

@@ -19,7 +19,9 @@ pub(crate) fn part(part: &Append) -> Result<(), String> {
     last_entry_fits(part)?;
     let keys = part.timers.iter().map(|(key, _)| key).chain(&part.timers_off);
     keys.map(String::as_str).chain(review_texts(part)).try_for_each(text)?;
-    part.outbox.iter().try_for_each(message)
+    part.outbox.iter().try_for_each(message)?;
+    let unsound = |why| format!("a statement of the author's: {why}");
+    part.local.iter().try_for_each(|write| write.check().map_err(unsound))
 }
 
 fn rows_follow(part: &Append) -> Result<(), String> {

@@ -11,6 +11,7 @@ mod flows;
 mod inbox;
 mod index;
 mod journal;
+mod local;
 mod reviews;
 mod runs;
 mod schema;

@@ -12,6 +12,7 @@ use crate::{
     payload::Payload,
     review::{ReviewOutcome, ReviewRequest},
     run::RunStatus,
+    store::local::LocalWrite,
     store::row::{
         InboxRow, IndexFilter, IndexRow, OutboxRow, ReviewFilter, ReviewRow, RunRow, SessionRow,
         StoreFacts,
@@ -260,6 +261,9 @@ pub struct Append {
     pub reviews: Vec<ReviewRequest>,
     /// Reviews to close without a decision.
     pub reviews_off: Vec<ReviewId>,
+    /// Statements of the author's that run in the transaction of the entry they belong to, in
+    /// order; a statement the database refuses makes the part [`Poison`](Appended::Poison).
+    pub local: Vec<LocalWrite>,
     /// What becomes of the run's row.
     pub change: RowChange,
 }

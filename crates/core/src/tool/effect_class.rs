@@ -35,7 +35,9 @@ pub enum EffectClass {
     /// A repeat would act twice, and nobody can be asked.
     #[default]
     AtMostOnce,
-    /// Rows in the run's own database, written in the step's own transaction.
+    /// Rows in the run's own database, written in the step's own transaction: exactly once. Steps
+    /// write them themselves (`cx.write`); a tool's call is no part of that transaction, so no
+    /// tool may declare it.
     Local,
 }
 

@@ -9,6 +9,7 @@ use mainstay_core::{
     failure::Failure,
     model::ModelRequest,
     payload::Payload,
+    store::local::LocalWrite,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -69,6 +70,44 @@ impl ChildRun {
     }
 }
 
+/// Rows of the author's in the run's own database: one statement, with its values.
+///
+/// Placeholders are `$1`, `$2`, … on SQLite and on Postgres. Values are null, booleans, integers,
+/// floating point numbers and texts; whatever else a column holds is bound as text and cast where
+/// it stands, as in `$2::jsonb`, which SQLite reads as `$2`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write(LocalWrite);
+
+/// A write's name in the journal has at most so many characters.
+const LONGEST_NAME: usize = 60;
+
+impl Write {
+    /// Makes a write of one `INSERT`, `UPDATE`, `DELETE`, `MERGE` or `REPLACE`, with or without
+    /// `WITH`. The statement stands in the program, so that no value can become a part of it.
+    #[must_use]
+    pub fn new(sql: &'static str) -> Self {
+        Self(LocalWrite { sql: sql.to_owned(), parameters: Vec::new() })
+    }
+
+    /// Gives the next placeholder its value.
+    #[must_use]
+    pub fn bind(mut self, value: impl Into<Value>) -> Self {
+        self.0.parameters.push(value.into());
+        self
+    }
+
+    /// Returns what people know it by: the statement up to its first parenthesis or value.
+    pub(crate) fn name(&self) -> String {
+        let head = self.0.sql.split(['(', '$', '=']).next().unwrap_or_default();
+        let words: Vec<_> = head.split_whitespace().collect();
+        words.join(" ").chars().take(LONGEST_NAME).collect()
+    }
+
+    pub(crate) fn into_statement(self) -> LocalWrite {
+        self.0
+    }
+}
+
 /// An effect a step asked for: where it stands and what it is.
 pub(crate) struct Request {
     pub(crate) position: EffectPosition,
@@ -87,6 +126,7 @@ pub(crate) enum Ask {
         subject: String,
         event: Value,
     },
+    Write(LocalWrite),
     /// Something outside must happen.
     Wait(WaitFor),
     /// Something must be called.

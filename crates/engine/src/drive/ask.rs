@@ -1,13 +1,14 @@
 //! What a step asks for: answered from the journal, at once, by a wait, or by a call.
 
 use mainstay_core::{
+    code::Code,
     digest::Digest,
     effect::{EffectOutcome, EffectPosition, StepKey},
     failure::Failure,
     journal::{EffectSettled, Entry},
     label::Label,
     payload::Payload,
-    store::operation::OutboxMessage,
+    store::{local::LocalWrite, operation::OutboxMessage},
 };
 use serde_json::{Value, json};
 
@@ -53,7 +54,25 @@ impl Drive {
                 self.book.side.outbox.push(OutboxMessage::Emit { subject, key, payload });
                 self.settle_at_once(&request, &Value::Null)
             }
+            Ask::Write(write) => self.write(request, write),
         }
+    }
+
+    /// The statement goes with the commit that makes its entry durable; one that no database takes
+    /// is the step's to hear, not the commit's.
+    fn write(&mut self, request: Request, write: LocalWrite) -> Result<(), Stop> {
+        if let Err(why) = write.check() {
+            let why = format!("`{}` cannot be written: {why}", request.head.name);
+            return self.deny(request, Failure::permanent(Code::WriteInvalid, why));
+        }
+        self.book.side.local.push(write);
+        let nothing = Payload::of(&Value::Null)?;
+        let outcome = EffectOutcome::Completed(nothing.reference(Label::TRUSTED));
+        let settled = EffectSettled {
+            arguments: Some(request.arguments.reference(Label::default())),
+            ..self.settled(&request, outcome)
+        };
+        self.book.push(&Entry::EffectSettled(Box::new(settled)), vec![nothing, request.arguments])
     }
 
     fn settle_at_once(&mut self, request: &Request, value: &Value) -> Result<(), Stop> {

@@ -20,7 +20,7 @@ use super::{
     world::{lane, payload},
 };
 
-async fn last_position(world: &World, owner: &Owner) -> Result<u64, Failure> {
+pub(super) async fn last_position(world: &World, owner: &Owner) -> Result<u64, Failure> {
     let whole = JournalRequest { run_id: owner.run_id, from: 1, limit: 10_000 };
     Ok(world.store.journal(whole).await?.last().map_or(0, |row| row.position))
 }

@@ -65,6 +65,7 @@ impl Owner {
             timers_off: Vec::new(),
             reviews: Vec::new(),
             reviews_off: Vec::new(),
+            local: Vec::new(),
             change,
         })
     }

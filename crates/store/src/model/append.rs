@@ -33,6 +33,7 @@ impl Model {
         self.open_reviews(now, part);
         self.change_row(part);
         self.forget_crashes(part);
+        self.written.extend(part.local.iter().cloned());
         Appended::Accepted
     }
 

@@ -7,9 +7,11 @@
 //! NOTHING` makes the loser's part disappear instead of the whole batch. Everything else of a part
 //! joins to the winners of that first insert. Parts that change their run's row take its lock
 //! before any journal row is written, in ascending order, and are left out if the change misses.
+//! Parts that bring statements of the author's are committed one by one ([`local`]).
 
 mod change;
 mod extras;
+mod local;
 mod statement;
 
 use mainstay_core::store::operation::{Append, Appended, RowChange};
@@ -47,7 +49,15 @@ pub(super) async fn append(
     }
     while !waiting.is_empty() {
         let batch = take_distinct(&mut waiting);
-        commit_or_split(sql, shared, batch, &mut answers).await?;
+        let (plain, authored): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|part| part.part.local.is_empty());
+        if !plain.is_empty() {
+            commit_or_split(sql, shared, plain, &mut answers).await?;
+        }
+        for part in authored {
+            let answer = local::commit(sql, shared, &part).await?;
+            settle(&mut answers, part.place, answer);
+        }
     }
     Ok(answers)
 }
@@ -106,9 +116,7 @@ async fn commit(
     let won = insert(sql, shared, batch).await?;
     for (number, part) in (1_i64..).zip(batch) {
         let answer = if won.contains(&number) {
-            if part.change.as_ref().is_some_and(Change::is_calm) {
-                shared.note_crashes(part.part.run_id, 0);
-            }
+            note_calm(shared, part);
             Appended::Accepted
         } else {
             why_not(sql, part.part).await?
@@ -116,6 +124,12 @@ async fn commit(
         settle(answers, part.place, answer);
     }
     Ok(())
+}
+
+fn note_calm(shared: &Shared, part: &Part<'_>) {
+    if part.change.as_ref().is_some_and(Change::is_calm) {
+        shared.note_crashes(part.part.run_id, 0);
+    }
 }
 
 fn settle(answers: &mut [Appended], place: usize, answer: Appended) {

@@ -65,6 +65,19 @@ fn of_state(state: &str, message: &str) -> Failed {
     }
 }
 
+/// Sorts the answer to a statement of the author's: what is not the server's own trouble is the
+/// statement's.
+pub(super) fn of_author(error: sqlx::Error) -> Failed {
+    let sqlx::Error::Database(database) = &error else { return error.into() };
+    let code = database.code().unwrap_or_default();
+    match (&*code, code.get(..2).unwrap_or_default()) {
+        // A statement that was cancelled was too slow, whoever says so.
+        ("57014", _) => Failed::Refused(database.message().to_owned()),
+        (_, "08" | "25" | "40" | "53" | "57" | "58" | "XX") => error.into(),
+        _ => Failed::Refused(database.message().to_owned()),
+    }
+}
+
 impl Failed {
     /// Returns what a caller hears who sent values of one run, or of none.
     pub(super) fn told(self, run_id: Option<RunId>) -> StoreError {

@@ -62,6 +62,7 @@ impl Scope<'_> {
         if standing.crashed && part.rows.iter().any(|row| wire::is_progress(&row.kind)) {
             self.forget_crashes(part.run_id).await?;
         }
+        self.write_local(part).await?;
         Ok(Appended::Accepted)
     }
 

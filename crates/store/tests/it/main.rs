@@ -5,6 +5,7 @@
 mod faults;
 mod folder;
 mod killed;
+mod local;
 mod model;
 mod postgres;
 mod sqlite;
