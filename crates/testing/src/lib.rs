@@ -1,4 +1,12 @@
 //! Simulated clock, crash-everywhere harness, throwaway Postgres.
+//!
+//! In reading order: [`clock`] stands still until a test moves it; [`world`] is what tools act
+//! upon; [`rig`] puts a program up on a store; [`crash`] crashes it everywhere; [`invariants`] are
+//! what must hold afterwards; [`postgres`] is a real server for a moment.
 
 pub mod clock;
+pub mod crash;
+pub mod invariants;
 pub mod postgres;
+pub mod rig;
+pub mod world;

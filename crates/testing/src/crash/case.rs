@@ -1,0 +1,408 @@
+//! One case: a setup played from its first run to its last, with something going wrong on the way.
+//!
+//! The director stands outside of every process: it looks at the store as it is, starts processes
+//! and buries them, lets time pass when nothing else can happen, and lets the person decide.
+
+use std::{sync::Arc, time::Duration};
+
+use mainstay_core::{
+    code::Code,
+    id::RunId,
+    port::Clock,
+    review::{Decision, ReviewReason},
+    run::RunStatus,
+    store::{
+        Store,
+        row::{ReviewFilter, ReviewRow, RunRow},
+    },
+    wait::Wait,
+};
+use mainstay_engine::{
+    commands::StartRun,
+    error::EngineError,
+    runtime::Runtime,
+    worker::{Worker, WorkerReport},
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ending::Ending,
+    outside::{Heard, WatchedBroker, WatchedProvider, WatchedTools},
+    process::{Fuse, Process},
+    store::WatchedStore,
+};
+use crate::{
+    clock::SeededEntropy,
+    invariants,
+    rig::{Setup, Stage, listing, next_due},
+};
+
+/// How long a case may take in reality.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Waits up to this long are passed while the worker lives; beats keep its lease. Over longer ones
+/// nobody lives: the worker stops, the clock is moved, another starts.
+const LIVELY: Duration = Duration::from_secs(2);
+
+/// A pause between two looks.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// Lives a command or a worker may need; a strike takes one, and a strike in its recovery another.
+const LIVES: usize = 12;
+
+/// A worker process, alive or dead and not yet buried.
+struct Life {
+    process: Arc<Process>,
+    stop: CancellationToken,
+    task: JoinHandle<Result<WorkerReport, EngineError>>,
+}
+
+/// What a case came to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Played {
+    /// How each run ended.
+    pub(crate) endings: Vec<Ending>,
+    /// Everything that was done outside, sorted.
+    pub(crate) done: Vec<String>,
+    /// Processes that died or gave up.
+    pub(crate) deaths: usize,
+    /// Actions a person was asked about, as lines.
+    pub(crate) in_doubt: Vec<String>,
+    /// Actions of which a person said that they did not happen.
+    pub(crate) rejected: usize,
+    /// Invariants that did not hold, as sentences.
+    pub(crate) broken: Vec<String>,
+}
+
+pub(crate) struct Case {
+    stage: Stage,
+    setup: Setup,
+    /// The store as it is.
+    store: Arc<dyn Store>,
+    /// The store as processes see it, with any planted fault.
+    given: Arc<dyn Store>,
+    fuse: Arc<Fuse>,
+    heard: Arc<Heard>,
+    life: Option<Life>,
+    lives: u64,
+    played: Played,
+}
+
+impl Case {
+    pub(crate) fn new(
+        stage: Stage,
+        setup: Setup,
+        (store, given): (Arc<dyn Store>, Arc<dyn Store>),
+        fuse: Arc<Fuse>,
+    ) -> Self {
+        let (heard, played) = (Arc::default(), Played::default());
+        Self { stage, setup, store, given, fuse, heard, life: None, lives: 0, played }
+    }
+
+    /// Plays every run, one after the other, and looks at what came of them.
+    pub(crate) async fn play(mut self) -> Result<Played, String> {
+        for number in 0..self.setup.starts.len() {
+            let run_id = self.start(number).await?;
+            self.drive(run_id).await?;
+            let eyes = self.eyes();
+            self.played.endings.push(Ending::of(&eyes, run_id).await?);
+            let arrivals = self.fuse.arrivals();
+            let broken = invariants::check(&eyes, run_id, &arrivals).await;
+            self.played.broken.extend(broken);
+        }
+        self.stop_worker().await?;
+        self.check_rest().await?;
+        let mut done = self.setup.outside.done().await;
+        done.extend(self.heard.lines());
+        done.sort();
+        self.played.done = done;
+        Ok(self.played)
+    }
+
+    /// Puts a process together, with watched borders.
+    fn runtime(&mut self, process: &Arc<Process>) -> Runtime {
+        self.lives += 1;
+        let entropy = Arc::new(SeededEntropy::new(self.lives));
+        let (inner, store) = (self.given.clone(), self.store.clone());
+        let watched = Arc::new(WatchedStore { inner, process: process.clone() });
+        let mut borders = self.setup.borders();
+        let inner = borders.tools;
+        borders.tools = Arc::new(WatchedTools { inner, process: process.clone(), store });
+        for provider in &mut borders.providers {
+            let (inner, process) = (provider.clone(), process.clone());
+            *provider = Arc::new(WatchedProvider { inner, process });
+        }
+        let (heard, process) = (self.heard.clone(), process.clone());
+        borders.broker = Some(Arc::new(WatchedBroker { heard, process }));
+        self.setup.process(&self.stage, watched, entropy, borders)
+    }
+
+    /// Returns a runtime that looks at the store as it is and never dies.
+    fn eyes(&self) -> Runtime {
+        let entropy = Arc::new(SeededEntropy::new(0));
+        self.setup.process(&self.stage, self.store.clone(), entropy, self.setup.borders())
+    }
+
+    /// Starts a run as a caller does who tries again, under one key, until told that it started.
+    async fn start(&mut self, number: usize) -> Result<RunId, String> {
+        let Some(mut wish) = self.setup.starts.get(number).cloned() else {
+            return Err("there is no such run to start".into());
+        };
+        wish.key.get_or_insert_with(|| format!("start:{number}"));
+        for _ in 0..LIVES {
+            let process = Process::begin(&self.fuse);
+            let runtime = self.runtime(&process);
+            let started = tokio::select! {
+                biased;
+                started = start_once(&runtime, &wish) => started,
+                () = process.death() => None,
+            };
+            match started {
+                Some(Ok(run_id)) => return Ok(run_id),
+                Some(Err(error)) => return Err(format!("the run does not start: {error}")),
+                None => self.played.deaths += 1,
+            }
+        }
+        Err("the run does not start, however often it is tried".into())
+    }
+
+    async fn drive(&mut self, run_id: RunId) -> Result<(), String> {
+        let over = tokio::time::timeout(PATIENCE, self.until_over(run_id)).await;
+        let why = match over {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(why)) => why,
+            Err(_) => "the run came to no rest".to_owned(),
+        };
+        let view = self.eyes().view(run_id).await;
+        let journal = view.map_or_else(|e| e.to_string(), |view| listing(&view));
+        Err(format!("{why}\n{journal}"))
+    }
+
+    async fn until_over(&mut self, run_id: RunId) -> Result<(), String> {
+        loop {
+            self.keep_a_worker().await?;
+            let row = self.row(run_id).await?;
+            let mail = self.store.outbox(1).await.map_err(|e| e.to_string())?;
+            if row.status.is_terminal() && mail.is_empty() {
+                return Ok(());
+            }
+            self.look_after(row).await?;
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Sees to it that a worker lives: buries a dead one, lets its lease pass, starts another.
+    async fn keep_a_worker(&mut self) -> Result<(), String> {
+        if self.life.as_ref().is_some_and(|life| !life.process.is_dead() && !life.task.is_finished())
+        {
+            return Ok(());
+        }
+        if self.life.is_some() {
+            self.bury().await?;
+        }
+        if self.lives > LIVES as u64 * (1 + self.setup.starts.len() as u64) * 4 {
+            return Err("workers die again and again".into());
+        }
+        let (process, stop) = (Process::begin(&self.fuse), CancellationToken::new());
+        let runtime = Arc::new(self.runtime(&process));
+        let worker = Worker::new(runtime, format!("worker-{}", self.lives));
+        let task = tokio::spawn(worker.run(stop.clone()));
+        self.life = Some(Life { process, stop, task });
+        Ok(())
+    }
+
+    /// Takes down what is left of a dead worker, and lets its lease pass.
+    async fn bury(&mut self) -> Result<(), String> {
+        let Some(life) = self.life.take() else { return Ok(()) };
+        life.task.abort();
+        let ended = life.task.await;
+        if let Err(error) = ended
+            && error.is_panic()
+        {
+            return Err(format!("the worker panicked: {error}"));
+        }
+        self.played.deaths += 1;
+        self.stage.clock.advance(self.setup.options.lease + Duration::from_secs(1));
+        Ok(())
+    }
+
+    /// Stops the worker gracefully; it may die of it.
+    async fn stop_worker(&mut self) -> Result<(), String> {
+        let Some(life) = &mut self.life else { return Ok(()) };
+        life.stop.cancel();
+        let ended = tokio::select! {
+            ended = &mut life.task => Some(ended),
+            () = life.process.death() => None,
+        };
+        match ended {
+            Some(Ok(Ok(_))) => {
+                self.life = None;
+                Ok(())
+            }
+            Some(Ok(Err(_))) => {
+                self.life = None;
+                self.played.deaths += 1;
+                Ok(())
+            }
+            Some(Err(error)) => Err(format!("the worker panicked: {error}")),
+            None => self.bury().await,
+        }
+    }
+
+    /// Lets time pass over a wait.
+    async fn let_pass(&mut self, span: Duration) -> Result<(), String> {
+        if span > LIVELY {
+            self.stop_worker().await?;
+        }
+        self.stage.clock.advance(span);
+        Ok(())
+    }
+
+    /// Does for an unfinished run what only time or a person can do.
+    async fn look_after(&mut self, row: RunRow) -> Result<(), String> {
+        let session = self.life.as_ref().and_then(|life| life.process.session());
+        match row.status {
+            // Its worker goes on under another session: the old lease must pass.
+            RunStatus::Running if row.owner != session => match self.left(&row).await? {
+                Some(left) => self.let_pass(left + Duration::from_secs(1)).await,
+                None => Ok(()),
+            },
+            RunStatus::Parked => self.attend(&row).await,
+            RunStatus::Queued
+            | RunStatus::Running
+            | RunStatus::Completed
+            | RunStatus::Failed
+            | RunStatus::Cancelled
+            | RunStatus::Partial => Ok(()),
+        }
+    }
+
+    /// Returns how long the lease of a run's owner still holds, if it does.
+    async fn left(&self, row: &RunRow) -> Result<Option<Duration>, String> {
+        let sessions = self.store.sessions(()).await.map_err(|e| e.to_string())?;
+        let owner = sessions.into_iter().find(|session| Some(session.session) == row.owner);
+        Ok(owner.map(|owner| owner.left).filter(|left| !left.is_zero()))
+    }
+
+    async fn attend(&mut self, row: &RunRow) -> Result<(), String> {
+        self.check_parked(row).await?;
+        let open = self.store.reviews(ReviewFilter::OfRun(row.run_id)).await;
+        let open: Vec<_> = open.map_err(|e| e.to_string())?.into_iter().filter(|r| r.open).collect();
+        if !open.is_empty() {
+            for review in open {
+                self.decide(&review).await?;
+            }
+            return Ok(());
+        }
+        let waits = row.wait.as_ref().map(|set| set.waits.clone()).unwrap_or_default();
+        for wait in &waits {
+            if let Wait::Child { run_id } = wait
+                && let Some(child) = self.store.run(*run_id).await.map_err(|e| e.to_string())?
+            {
+                Box::pin(self.look_after(child)).await?;
+            }
+        }
+        if let Some(due) = next_due(row) {
+            let now = self.stage.clock.now();
+            return if due > now { self.let_pass(due.since(now)).await } else { Ok(()) };
+        }
+        let stopped = |wait: &Wait| !matches!(wait, Wait::Child { .. } | Wait::Review { .. });
+        match waits.iter().find(|wait| stopped(wait)) {
+            Some(wait) => Err(format!("the run waits for what nobody brings: {wait:?}")),
+            None => Ok(()),
+        }
+    }
+
+    /// Decides a review as a person does who tries again until told that it counts, and then once
+    /// more, otherwise: that must not count.
+    async fn decide(&mut self, row: &ReviewRow) -> Result<(), String> {
+        let (review, outside) = (&row.request, self.setup.outside.clone());
+        let decision = self.setup.person.decide(row.run_id, review, outside.as_ref()).await;
+        if review.reason == ReviewReason::InDoubt {
+            let subject = &review.subject;
+            self.played.in_doubt.push(format!("{} at {}", subject["tool"], review.position));
+            self.played.rejected += usize::from(matches!(decision, Decision::Reject { .. }));
+        }
+        for _ in 0..LIVES {
+            let process = Process::begin(&self.fuse);
+            let runtime = self.runtime(&process);
+            let asked = runtime.decide(
+                review.review_id,
+                review.subject_digest,
+                decision.clone(),
+                "ann",
+            );
+            let decided = tokio::select! {
+                biased;
+                decided = asked => Some(decided),
+                () = process.death() => None,
+            };
+            match decided {
+                Some(Ok(_)) => return self.decide_otherwise(row).await,
+                Some(Err(e)) if e.code == Code::ReviewClosed => return Ok(()),
+                Some(Err(e)) if e.code != Code::StoreUnreachable => return Err(e.to_string()),
+                Some(Err(_)) => {}
+                None => self.played.deaths += 1,
+            }
+        }
+        Err("the review cannot be decided, however often it is tried".into())
+    }
+
+    async fn decide_otherwise(&mut self, row: &ReviewRow) -> Result<(), String> {
+        let review = &row.request;
+        let other = Decision::Reject { reason: "on second thoughts".into() };
+        let again =
+            self.eyes().decide(review.review_id, review.subject_digest, other, "bob").await;
+        match again {
+            Err(e) if e.code == Code::ReviewClosed => {}
+            other => self.played.broken.push(format!(
+                "I10: {} was decided, and a second decision was answered with {other:?}",
+                review.review_id
+            )),
+        }
+        Ok(())
+    }
+
+    async fn check_parked(&mut self, row: &RunRow) -> Result<(), String> {
+        if let Some(owner) = row.owner {
+            let broken = format!("I7: {} is parked and {owner} owns it", row.run_id);
+            self.played.broken.push(broken);
+        }
+        self.check_explained().await
+    }
+
+    async fn check_explained(&mut self) -> Result<(), String> {
+        let unexplained = self.store.unexplained(()).await.map_err(|e| e.to_string())?;
+        for run_id in unexplained {
+            self.played.broken.push(format!("I7: nothing says why {run_id} does not go on"));
+        }
+        Ok(())
+    }
+
+    /// When everything is over, nothing is held.
+    async fn check_rest(&mut self) -> Result<(), String> {
+        self.check_explained().await?;
+        for session in self.store.sessions(()).await.map_err(|e| e.to_string())? {
+            if session.runs > 0 {
+                let broken = format!("I7: {} still holds {} runs", session.session, session.runs);
+                self.played.broken.push(broken);
+            }
+        }
+        Ok(())
+    }
+
+    async fn row(&self, run_id: RunId) -> Result<RunRow, String> {
+        let row = self.store.run(run_id).await.map_err(|e| e.to_string())?;
+        row.ok_or_else(|| format!("{run_id} is gone"))
+    }
+}
+
+/// Returns `None` when the caller cannot know whether the run started.
+async fn start_once(runtime: &Runtime, wish: &StartRun) -> Option<Result<RunId, EngineError>> {
+    match runtime.start(wish.clone()).await {
+        Ok(started) => Some(Ok(started.run_id)),
+        Err(e) if e.code == Code::StoreUnreachable => None,
+        Err(e) => Some(Err(e)),
+    }
+}

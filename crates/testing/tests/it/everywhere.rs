@@ -1,0 +1,37 @@
+//! Crash everywhere: the sale survives, planted faults do not.
+
+use std::future::Future;
+
+use mainstay_testing::{
+    crash::{Everywhere, Report},
+    rig::{Ground, Setup, Stage},
+};
+
+use crate::sale;
+
+async fn on<S, F>(ground: Ground, setup: S) -> Report
+where
+    S: Fn(Stage) -> F + Send + Sync + 'static,
+    F: Future<Output = Setup> + 'static,
+{
+    let plan = Everywhere::new(setup).on(ground);
+    // A case that failed is played alone with `ONLY=append#7:after`.
+    #[expect(clippy::disallowed_methods, reason = "chosen by the person who runs the test")]
+    let plan = match std::env::var("ONLY") {
+        Ok(only) => plan.only(&only).unwrap(),
+        Err(_) => plan,
+    };
+    let report = plan.run().await;
+    eprintln!("{report}");
+    report
+}
+
+#[tokio::test]
+async fn a_sale_survives_every_crash_in_memory() {
+    on(Ground::Memory, sale::sold).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_failing_sale_is_undone_after_every_crash_in_memory() {
+    on(Ground::Memory, sale::undone).await.assert_safe();
+}

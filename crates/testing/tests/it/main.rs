@@ -1,0 +1,4 @@
+//! The harness on a flow that has everything: proofs, planted faults, determinism.
+
+mod everywhere;
+mod sale;
