@@ -179,14 +179,14 @@ impl SupportDesk {
     ) -> Result<Vec<Ruling>> {
         let mut rulings = Vec::new();
         for decision in decisions {
-            rulings.push(match decision {
-                rules::Decision::Refund(refund)
-                    if rules::approval(refund.cents) == Approval::Needed =>
-                {
-                    ask_a_person(cx, &self.ticket, refund).await?
-                }
-                decision => Ruling::Granted(decision.clone()),
-            });
+            let ruling = if let rules::Decision::Refund(refund) = decision
+                && rules::approval(refund.cents) == Approval::Needed
+            {
+                ask_a_person(cx, &self.ticket, refund).await?
+            } else {
+                Ruling::Granted(decision.clone())
+            };
+            rulings.push(ruling);
         }
         Ok(rulings)
     }

@@ -4,9 +4,9 @@
 //! a run, so the shop recognises a request that it has seen, and a request that nobody can
 //! recognise is declared as such.
 
-pub mod account;
-pub mod action;
-pub mod lookup;
+pub(crate) mod account;
+pub(crate) mod action;
+pub(crate) mod lookup;
 
 use std::sync::Arc;
 

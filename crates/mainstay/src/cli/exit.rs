@@ -55,6 +55,7 @@ impl Exit {
             | C::TooManyEffects
             | C::PoisonPayload
             | C::UnsafeReference
+            | C::WriteInvalid
             | C::ModelUnknown
             | C::ModelUnpriced
             | C::ScriptInvalid

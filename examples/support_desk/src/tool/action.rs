@@ -15,7 +15,7 @@ use crate::{
 ///
 /// The payment system keeps the key with the refund: a repeat gets the first receipt.
 #[tool(effect = idempotent(key_valid_for = forever), irreversible, timeout = "5s", retry = 3)]
-pub async fn refund(
+pub(crate) async fn refund(
     cx: &ToolContext,
     payment: PaymentId,
     cents: Cents,
@@ -33,7 +33,7 @@ pub async fn refund(
     timeout = "2s",
     reconcile = find_exchange
 )]
-pub async fn exchange(
+pub(crate) async fn exchange(
     cx: &ToolContext,
     item: ItemId,
     product: ProductId,
@@ -59,7 +59,10 @@ async fn find_exchange(
 ///
 /// An order that is cancelled stays cancelled, so a repeat needs no key.
 #[tool(effect = idempotent(key_valid_for = forever), irreversible, timeout = "5s", retry = 3)]
-pub async fn cancel_order(cx: &ToolContext, order: OrderId) -> Result<Cancellation, ToolFailure> {
+pub(crate) async fn cancel_order(
+    cx: &ToolContext,
+    order: OrderId,
+) -> Result<Cancellation, ToolFailure> {
     shop(cx)?.cancel_order(&order).await.map_err(failure)
 }
 
@@ -67,7 +70,7 @@ pub async fn cancel_order(cx: &ToolContext, order: OrderId) -> Result<Cancellati
 ///
 /// The courier knows no keys and answers no questions: every request sends a van.
 #[tool(effect = at_most_once, irreversible, timeout = "5s")]
-pub async fn book_pickup(
+pub(crate) async fn book_pickup(
     cx: &ToolContext,
     order: OrderId,
     day: Date,
@@ -79,7 +82,7 @@ pub async fn book_pickup(
 ///
 /// The outbox keeps the key with the message: a repeat changes nothing.
 #[tool(effect = idempotent(key_valid_for = forever), irreversible, timeout = "5s", retry = 3)]
-pub async fn send_message(cx: &ToolContext, message: Message) -> Result<(), ToolFailure> {
+pub(crate) async fn send_message(cx: &ToolContext, message: Message) -> Result<(), ToolFailure> {
     let key = cx.idempotency_key().to_string();
     shop(cx)?.send(&key, &message).await.map_err(failure)
 }

@@ -10,7 +10,7 @@ use crate::{
 
 /// Finds the customer who writes from an address.
 #[tool(effect = read, timeout = "5s", retry = 3)]
-pub async fn find_customer(
+pub(crate) async fn find_customer(
     cx: &ToolContext,
     email: String,
 ) -> Result<Option<Customer>, ToolFailure> {
@@ -19,7 +19,7 @@ pub async fn find_customer(
 
 /// Lists a customer's orders, newest first.
 #[tool(effect = read, timeout = "5s", retry = 3)]
-pub async fn find_orders(
+pub(crate) async fn find_orders(
     cx: &ToolContext,
     customer: CustomerId,
 ) -> Result<Vec<Order>, ToolFailure> {
@@ -28,6 +28,6 @@ pub async fn find_orders(
 
 /// Lists everything the shop sells, with today's prices and stock.
 #[tool(effect = read, timeout = "5s", retry = 3)]
-pub async fn list_products(cx: &ToolContext) -> Result<Vec<Product>, ToolFailure> {
+pub(crate) async fn list_products(cx: &ToolContext) -> Result<Vec<Product>, ToolFailure> {
     shop(cx)?.products().await.map_err(failure)
 }

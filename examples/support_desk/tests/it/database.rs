@@ -23,7 +23,7 @@ pub(crate) enum Database {
     Server(TestDatabase),
 }
 
-pub(crate) async fn sqlite() -> Database {
+pub(crate) fn sqlite() -> Database {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))

@@ -22,7 +22,7 @@ macro_rules! on_each_database {
         mod sqlite {
             use super::*;
             $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                let $rig = Rig::open(database::sqlite().await).await;
+                let $rig = Rig::open(database::sqlite()).await;
                 $body
                 $rig.close().await;
             })*

@@ -1,9 +1,6 @@
 //! The desk worked by real processes, killed with SIGKILL in the middle of their work.
 
-use std::{
-    process::Stdio,
-    time::{Duration, Instant},
-};
+use std::{process::Stdio, time::Duration};
 
 use mainstay_core::{
     id::RunId,
@@ -50,25 +47,28 @@ async fn done(rig: &Rig, runs: &[RunId]) -> usize {
 }
 
 async fn until_done(rig: &Rig, runs: &[RunId], enough: usize) {
-    let began = Instant::now();
-    while done(rig, runs).await < enough {
-        assert!(began.elapsed() < PATIENCE, "{} of {} runs", done(rig, runs).await, runs.len());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let wait = async {
+        while done(rig, runs).await < enough {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("the runs end or wait for somebody");
 }
 
 /// Kills a worker while the store says that it drives runs.
 async fn kill_at_work(rig: &Rig, mut worker: Child) {
     let process = format!(":{}", worker.id().unwrap());
-    let began = Instant::now();
-    loop {
+    let at_work = async || {
         let sessions = rig.runtime.store.sessions(()).await.unwrap();
-        if sessions.iter().any(|row| row.name.ends_with(&process) && row.runs > 0) {
-            return worker.kill().await.unwrap();
+        sessions.iter().any(|row| row.name.ends_with(&process) && row.runs > 0)
+    };
+    let wait = async {
+        while !at_work().await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        assert!(began.elapsed() < PATIENCE, "the worker has no work");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("the worker has work");
+    worker.kill().await.unwrap();
 }
 
 fn is_in_doubt(settled: &Settled) -> bool {
@@ -147,7 +147,7 @@ async fn decided_twice(rig: &Rig, samples: &[Sample], runs: &[RunId]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_killed_in_the_middle_do_nothing_twice_on_sqlite() {
-    killed_three_times(database::sqlite().await).await;
+    killed_three_times(database::sqlite()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ async fn an_account_is_closed_again_when_the_second_system_refuses(rig: Rig) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_customer_is_welcomed_by_both_systems_on_sqlite() {
-    a_customer_is_welcomed_by_both_systems(Rig::open(database::sqlite().await).await).await;
+    a_customer_is_welcomed_by_both_systems(Rig::open(database::sqlite()).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,7 +45,7 @@ async fn a_customer_is_welcomed_by_both_systems_on_postgres() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_is_closed_again_on_sqlite() {
-    let rig = Rig::open(database::sqlite().await).await;
+    let rig = Rig::open(database::sqlite()).await;
     an_account_is_closed_again_when_the_second_system_refuses(rig).await;
 }
 

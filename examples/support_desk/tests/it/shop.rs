@@ -16,7 +16,7 @@ macro_rules! on_each_database {
         mod sqlite {
             use super::*;
             $(#[tokio::test] async fn $name() {
-                let database = database::sqlite().await;
+                let database = database::sqlite();
                 let $shop = database.shop().await;
                 $body
             })*

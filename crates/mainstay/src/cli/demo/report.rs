@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use mainstay_core::{
-    budget::Spend,
+    budget::{Dimension, Spend, amount},
     review::ReviewReason,
     run::RunStatus,
     wait::{Wait, WaitSet},
@@ -55,6 +55,7 @@ struct Actions {
 /// The end of a demo.
 pub(super) struct Report {
     document: Document,
+    spend: Spend,
     actions: BTreeMap<String, Count>,
     /// What is not as it should be, a sentence each.
     problems: Vec<String>,
@@ -86,10 +87,13 @@ impl Report {
         let first = |is: fn(&RunView) -> bool| {
             views.iter().find(|(_, view)| is(view)).map(|(run, _)| run.run_id.to_string())
         };
-        let document = document(&views, all, crashes, wall);
+        let spend = views.iter().map(|(_, view)| view.projection.ledger.total_spent());
+        let spend = spend.fold(Spend::ZERO, |sum, spend| sum.plus(&spend));
+        let document = document(&views, all, &spend, crashes, wall);
         problems.extend(no_crash(&document));
         Ok(Self {
             document,
+            spend,
             actions,
             problems,
             recovered: first(was_recovered),
@@ -126,7 +130,6 @@ impl Report {
         output.line("")?;
         let row = |name: &str, value: String| vec![name.to_owned(), value];
         let waiting = document.parked - document.budget_stops;
-        let spend = serde_json::to_value(document.spend).unwrap_or_default();
         let rows = [
             row("runs", document.runs.to_string()),
             row("completed", document.completed.to_string()),
@@ -136,16 +139,7 @@ impl Report {
             row("could not be undone", document.partial.to_string()),
             row("workers killed", document.crashes_injected.to_string()),
             row("runs recovered", document.recovered.to_string()),
-            row(
-                "spent",
-                format!(
-                    "{} usd, {} input and {} output tokens in {} model calls",
-                    spend["usd"],
-                    spend["input_tokens"],
-                    spend["output_tokens"],
-                    spend["model_calls"]
-                ),
-            ),
+            row("spent", self.spent()),
             row("time", format!("{:.1} s", Duration::from_millis(document.wall_ms).as_secs_f64())),
         ];
         output.table(&["outcome", ""], rows.into_iter())?;
@@ -158,6 +152,17 @@ impl Report {
             [vec![action.clone()], numbers.map(ToString::to_string).to_vec()].concat()
         };
         Ok(output.table(&head, self.actions.iter().map(cells))?)
+    }
+
+    fn spent(&self) -> String {
+        let show = |dimension| amount::show(dimension, self.spend.get(dimension));
+        let dimensions = [
+            Dimension::Usd,
+            Dimension::InputTokens,
+            Dimension::OutputTokens,
+            Dimension::ModelCalls,
+        ];
+        dimensions.map(show).join(", ")
     }
 
     fn advise(&self, output: &Output, database: &DatabaseUrl) {
@@ -179,13 +184,12 @@ impl Report {
 fn document(
     views: &[(&Followed, &RunView)],
     actions: Count,
+    spend: &Spend,
     crashes: u64,
     wall: Duration,
 ) -> Document {
     let of = |status| views.iter().filter(|(_, view)| view.row.status == status).count();
     let are = |is: fn(&RunView) -> bool| views.iter().filter(|(_, view)| is(view)).count();
-    let spent = views.iter().map(|(_, view)| view.projection.ledger.total_spent());
-    let spent = spent.fold(Spend::ZERO, |sum, spend| sum.plus(&spend));
     let Count { intended, performed, duplicated, in_doubt, .. } = actions;
     Document {
         runs: views.len(),
@@ -198,7 +202,7 @@ fn document(
         budget_stops: are(stopped_by_budget),
         crashes_injected: crashes,
         external_actions: Actions { intended, performed, duplicated, in_doubt },
-        spend: SpendDocument::of(&spent),
+        spend: SpendDocument::of(spend),
         wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
     }
 }

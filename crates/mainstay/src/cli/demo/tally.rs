@@ -142,20 +142,19 @@ fn calls(view: &RunView) -> BTreeMap<EffectPosition, Call<'_>> {
     let mut calls: BTreeMap<EffectPosition, Call<'_>> = BTreeMap::new();
     for (row, entry) in &view.rows {
         let held = |payload: &PayloadRef| held(row.position, payload);
-        match entry {
-            Entry::EffectIntended { position, head, arguments, .. }
-                if head.kind == EffectKind::Tool =>
-            {
-                let call = Call { head, arguments: Some(held(arguments)), outcome: None };
-                calls.entry(position.clone()).or_insert(call);
-            }
-            Entry::EffectSettled(settled) if settled.head.kind == EffectKind::Tool => {
-                let arguments = settled.arguments.as_ref().map(held);
-                let call = Call { head: &settled.head, arguments, outcome: None };
-                let call = calls.entry(settled.position.clone()).or_insert(call);
-                call.outcome = Some(&settled.outcome);
-            }
-            _ => {}
+        if let Entry::EffectIntended { position, head, arguments, .. } = entry
+            && head.kind == EffectKind::Tool
+        {
+            let call = Call { head, arguments: Some(held(arguments)), outcome: None };
+            calls.entry(position.clone()).or_insert(call);
+        }
+        if let Entry::EffectSettled(settled) = entry
+            && settled.head.kind == EffectKind::Tool
+        {
+            let arguments = settled.arguments.as_ref().map(held);
+            let call = Call { head: &settled.head, arguments, outcome: None };
+            let call = calls.entry(settled.position.clone()).or_insert(call);
+            call.outcome = Some(&settled.outcome);
         }
     }
     calls
