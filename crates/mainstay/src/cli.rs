@@ -1,5 +1,6 @@
 //! The command line: one command, one file, one exhaustive match.
 
+mod bench;
 mod completion;
 mod confirm;
 mod demo;
@@ -88,6 +89,8 @@ enum Command {
     Flows(flows::Command),
     /// Find out what is wrong with the store, the workers or the runs
     Doctor,
+    /// Measure durable steps against the database's own limit
+    Bench(bench::Args),
     /// Explain an error code
     Explain(explain::Args),
     /// Make the database's schema or bring it up to date
@@ -169,6 +172,7 @@ fn perform(command: Command, shell: Shell) -> Result<Exit, CliError> {
         Command::Flows(command) => on_runtime(flows::run(shell, command)),
         Command::Doctor => on_runtime(doctor::run(shell)),
         Command::Migrate(args) => on_runtime(migrate::run(shell, args)),
+        Command::Bench(args) => on_runtime(bench::run(shell, args)),
     }
 }
 

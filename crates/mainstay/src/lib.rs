@@ -1,6 +1,7 @@
 //! Facade: App, command line, configuration, prelude.
 
 mod app;
+mod bench;
 mod cli;
 mod config;
 mod database;

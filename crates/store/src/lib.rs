@@ -4,10 +4,12 @@
 //! any store whether it agrees; [`sqlite`] and [`postgres`] are two that do. What both databases
 //! share stands beside them: what is refused before a table is touched (`sound`), how rows
 //! are written as bytes (`wire`), how payloads are kept (`payload`), whose clock counts (`clock`).
+//! [`reference`] measures what the database does without any of it.
 
 pub mod conformance;
 pub mod model;
 pub mod postgres;
+pub mod reference;
 pub mod sqlite;
 
 pub(crate) mod clock;

@@ -1,0 +1,86 @@
+//! One row a commit, on SQLite: one writer, `synchronous = FULL`, as the store writes.
+
+use std::{path::Path, sync::Arc};
+
+use mainstay_core::port::Clock;
+use sqlx::{
+    ConnectOptions, Connection, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
+};
+use uuid::Uuid;
+
+use super::{Flushes, Load, Reference, ReferenceError, fresh, rate};
+
+const DROP: &str = "DROP TABLE IF EXISTS mainstay_reference";
+const CREATE: &str = "
+CREATE TABLE mainstay_reference (
+    run_id BLOB NOT NULL, position INTEGER NOT NULL, payload TEXT NOT NULL,
+    PRIMARY KEY (run_id, position)
+) WITHOUT ROWID";
+const INSERT: &str = "INSERT INTO mainstay_reference (run_id, position, payload) VALUES (?, ?, ?)";
+
+pub(super) async fn measure(
+    path: &Path,
+    load: Load,
+    clock: &Arc<dyn Clock>,
+) -> Result<Reference, ReferenceError> {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .disable_statement_logging();
+    let mut sql = options.connect().await?;
+    sqlx::query(DROP).execute(&mut sql).await?;
+    sqlx::query(CREATE).execute(&mut sql).await?;
+    let measured = with_table(&mut sql, load, clock).await;
+    sqlx::query(DROP).execute(&mut sql).await?;
+    sql.close().await?;
+    measured
+}
+
+async fn with_table(
+    sql: &mut SqliteConnection,
+    load: Load,
+    clock: &Arc<dyn Clock>,
+) -> Result<Reference, ReferenceError> {
+    let flushes = flushes(sql, load, clock).await?;
+    let (start, mut rows) = (clock.boot(), 0);
+    while clock.boot() < start + load.span {
+        insert(sql, 1, rows, load.payload_bytes).await?;
+        rows += 1;
+    }
+    let took = clock.boot().saturating_sub(start);
+    let one_row_commits_per_s = rate(rows.unsigned_abs(), took);
+    Ok(Reference { one_row_commits_per_s, flush_p50_us: flushes.p50_us() })
+}
+
+/// Times commits alone, for a quarter of the span.
+async fn flushes(
+    sql: &mut SqliteConnection,
+    load: Load,
+    clock: &Arc<dyn Clock>,
+) -> Result<Flushes, ReferenceError> {
+    let end = clock.boot() + load.span / 4;
+    let (mut flushes, mut position) = (Flushes::default(), 0);
+    while clock.boot() < end {
+        let mut transaction = sql.begin().await?;
+        insert(&mut transaction, 0, position, load.payload_bytes).await?;
+        let before = clock.boot();
+        transaction.commit().await?;
+        flushes.0.push(clock.boot().saturating_sub(before));
+        position += 1;
+    }
+    Ok(flushes)
+}
+
+async fn insert(
+    sql: &mut SqliteConnection,
+    run: u128,
+    position: i64,
+    bytes: usize,
+) -> Result<(), ReferenceError> {
+    let run = Uuid::from_u128(run).as_bytes().to_vec();
+    let payload = fresh(position.unsigned_abs(), bytes);
+    sqlx::query(INSERT).bind(run).bind(position).bind(payload).execute(sql).await?;
+    Ok(())
+}
