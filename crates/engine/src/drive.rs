@@ -120,6 +120,17 @@ pub(crate) enum Driven {
     Ended,
 }
 
+/// What came of a run in which nothing is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// It is no longer ours.
+    Closed(Driven),
+    /// Something changed: there is more to do at once.
+    Moved,
+    /// Only an event from outside the engine can move it.
+    Still,
+}
+
 /// What a worker wants of its drivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Wish {
@@ -177,8 +188,8 @@ pub(crate) struct Drive {
     mail: Vec<InboxRow>,
     /// Crashes in a row, as of the claim.
     crashes: u32,
-    /// Whether mail came that may end what holds a step.
-    mail_came: bool,
+    /// Whether something came that may end what holds a step: mail, or room in the budget.
+    ask_again_due: bool,
     /// Ends calls that only read, once nobody will see their answers.
     reads: CancellationToken,
     /// A step that may not start because the run nests too deep.
@@ -217,7 +228,7 @@ impl Drive {
             woken: Arc::default(),
             mail: claimed.inbox,
             crashes: claimed.run.crashes,
-            mail_came: false,
+            ask_again_due: false,
             reads: CancellationToken::new(),
             too_deep: None,
             began,
@@ -258,12 +269,12 @@ impl Drive {
                 continue;
             }
             self.send_waiting();
-            if self.calls.is_empty()
-                && let Some(driven) = self.at_rest().await?
-            {
-                return Ok(driven);
+            let rest = if self.calls.is_empty() { self.at_rest().await? } else { Rest::Still };
+            match rest {
+                Rest::Closed(driven) => return Ok(driven),
+                Rest::Moved => {}
+                Rest::Still => self.next_event().await?,
             }
-            self.next_event().await?;
         }
     }
 
@@ -313,7 +324,7 @@ impl Drive {
             self.book.keep(&row);
             let entry = Entry::Received { inbox: row.position, message: row.body };
             self.book.push(&entry, row.payloads)?;
-            self.mail_came = true;
+            self.ask_again_due = true;
         }
         Ok(asked_again)
     }
@@ -331,19 +342,19 @@ impl Drive {
     }
 
     /// Decides what becomes of a run in which nothing is under way.
-    async fn at_rest(&mut self) -> Result<Option<Driven>, Stop> {
+    async fn at_rest(&mut self) -> Result<Rest, Stop> {
         if *self.desk.wish.borrow() == Wish::Drain {
             self.book.release().await?;
-            return Ok(Some(Driven::Released));
+            return Ok(Rest::Closed(Driven::Released));
         }
-        if std::mem::take(&mut self.mail_came) && self.ask_again().await? {
-            return Ok(None);
+        if std::mem::take(&mut self.ask_again_due) && self.ask_again().await? {
+            return Ok(Rest::Moved);
         }
         if self.book.run.unwinding {
             return self.unwind().await;
         }
         if self.may_start() {
-            return Ok(None);
+            return Ok(Rest::Moved);
         }
         if self.book.run.is_at_rest() {
             return self.end().await;

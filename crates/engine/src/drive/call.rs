@@ -1,8 +1,8 @@
 //! One call of a model, a tool or a closure: what it is, and how one attempt at it ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use mainstay_core::{
     breaker::Admission,
     budget::{Reservation, Settlement},
@@ -21,6 +21,7 @@ use mainstay_core::{
 };
 use serde_json::Value;
 
+use super::open::panicked;
 use crate::{
     context::Request,
     live::{Live, LiveEvent},
@@ -119,11 +120,18 @@ pub(super) struct Attempt {
 }
 
 impl Call {
-    /// Makes one attempt.
+    /// Makes one attempt. What panics has failed, and may have acted.
     pub(super) async fn attempt(&mut self, at: &Attempt) -> CallEnd {
-        let work = self.work(at);
-        let end = tokio::time::timeout(at.timeout, work).await;
-        end.unwrap_or_else(|_| timed_out(at.timeout))
+        let work = AssertUnwindSafe(self.work(at)).catch_unwind();
+        match tokio::time::timeout(at.timeout, work).await {
+            Ok(Ok(end)) => end,
+            Ok(Err(panic)) => CallEnd::Failed {
+                failure: panicked(panic.as_ref()),
+                took_effect: TookEffect::Unknown,
+                may_have_cost: true,
+            },
+            Err(_) => timed_out(at.timeout),
+        }
     }
 
     async fn work(&mut self, at: &Attempt) -> CallEnd {

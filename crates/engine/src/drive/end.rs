@@ -9,11 +9,11 @@ use mainstay_core::{
     store::operation::OutboxMessage,
 };
 
-use super::{Closed, Drive, Driven, Stop};
+use super::{Closed, Drive, Driven, Rest, Stop};
 
 impl Drive {
     /// Every step is over: the run completes.
-    pub(super) async fn end(&mut self) -> Result<Option<Driven>, Stop> {
+    pub(super) async fn end(&mut self) -> Result<Rest, Stop> {
         let finish = Projection::output_step(&self.flow.wiring);
         let outputs = self.book.run.steps.iter().rev();
         let output = finish
@@ -25,15 +25,15 @@ impl Drive {
         self.finish(Finished { ending, output, failure: None, half_filled }).await
     }
 
-    async fn finish(&mut self, end: Finished) -> Result<Option<Driven>, Stop> {
+    async fn finish(&mut self, end: Finished) -> Result<Rest, Stop> {
         let told = self.book.side.outbox.len();
         self.tell_parent(&end).await?;
         match self.book.finish(&Entry::Finished(Box::new(end))).await? {
-            Closed::Yes => Ok(Some(Driven::Ended)),
+            Closed::Yes => Ok(Rest::Closed(Driven::Ended)),
             Closed::InboxMoved => {
                 self.book.side.outbox.truncate(told);
                 self.receive().await?;
-                Ok(None)
+                Ok(Rest::Moved)
             }
         }
     }
@@ -85,7 +85,7 @@ impl Drive {
 
     /// Nothing is under way any more: open steps are let go, compensations run one by one, last
     /// finished first, and then the run ends.
-    pub(super) async fn unwind(&mut self) -> Result<Option<Driven>, Stop> {
+    pub(super) async fn unwind(&mut self) -> Result<Rest, Stop> {
         let undoes = |run: &Projection, key: &StepKey| {
             run.step(key).is_some_and(|step| step.undoes.is_some())
         };
@@ -99,7 +99,7 @@ impl Drive {
             return self.park().await;
         }
         if !self.due_compensation().is_empty() {
-            return Ok(None);
+            return Ok(Rest::Moved);
         }
         let failure = match &self.book.run.ending {
             Some(Cause::Failed { failure, .. }) => Some(failure.clone()),

@@ -117,7 +117,8 @@ impl OpenStep {
     }
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
+/// Returns the failure that a panic is.
+pub(super) fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     let text = text.unwrap_or_else(|| "without a message".to_owned());

@@ -30,6 +30,10 @@ impl Drive {
         if let Some(count) = self.calling.get_mut(&call.position.step) {
             *count = count.saturating_sub(1);
         }
+        // What it had reserved and did not use may be room enough for a call that had none.
+        let waits_for_room =
+            |(_, wait): &(EffectPosition, Wait)| matches!(wait, Wait::Budget { .. });
+        self.ask_again_due |= self.open.values().any(|s| s.held_by.iter().any(waits_for_room));
         self.attempt_ended(call, end)
     }
 
@@ -103,7 +107,8 @@ impl Drive {
         let draining = *self.desk.wish.borrow() == Wish::Drain;
         let failed =
             FailedAttempt { attempt: call.attempt, at: self.book.now(), failure: failure.clone() };
-        let may_repeat = may_repeat && !draining && !self.book.run.unwinding;
+        let in_time = !self.timeout(&call).is_zero();
+        let may_repeat = may_repeat && in_time && !draining && !self.book.run.unwinding;
         match again.filter(|_| may_repeat && self.affords_retry(&call)) {
             Some(delay) if delay <= LONGEST_WAIT => {
                 call.failed.push(failed);

@@ -158,7 +158,7 @@ impl Drive {
     }
 
     /// An attempt gets its own timeout, or what is left of the step, whichever is less.
-    fn timeout(&self, call: &Call) -> Duration {
+    pub(super) fn timeout(&self, call: &Call) -> Duration {
         let own = match &call.target {
             Target::Tool { tool, .. } => tool.spec().timeout,
             Target::Model { .. } | Target::Once(_) => self.desk.runtime.options.call_timeout,

@@ -7,7 +7,7 @@ use mainstay_core::{
     effect::StepKey,
     failure::Failure,
     flow::{StepDefinition, StepKind, schedule::Arrival},
-    fold::steps::Phase,
+    fold::steps::{Phase, StepRun},
     journal::Entry,
     wait::Wait,
 };
@@ -99,11 +99,14 @@ impl Drive {
         self.too_deep.is_none() && !ready.is_empty()
     }
 
-    /// Begins held steps from their top, because mail may have ended what held them: a larger
-    /// budget, a decision. Returns whether there were any.
+    /// Begins held steps from their top, because what held them may be over: mail came (a larger
+    /// budget, a decision about an action in doubt), or a call left room for another. Returns
+    /// whether there were any.
     pub(super) async fn ask_again(&mut self) -> Result<bool, Stop> {
         let too_deep = self.too_deep.take().is_some();
-        let held = self.open.iter().filter(|(_, step)| !step.held_by.is_empty());
+        let held = self.open.iter().filter(|(key, step)| {
+            !step.held_by.is_empty() || self.book.run.step(key).is_some_and(has_answer)
+        });
         let held: Vec<_> = held.map(|(key, _)| key.clone()).collect();
         for key in &held {
             self.open.remove(key);
@@ -188,6 +191,10 @@ impl Drive {
         let state = self.book.value(&state).await?;
         let inputs = self.inputs(key, &definition).await?;
         match self.flow.program.route(index, &state, &inputs) {
+            Ok(variant) if !knows(&definition, &variant) => {
+                let why = format!("`{}` picked `{variant}`, which is no `{route}`", key.step);
+                self.fail_step(key, Failure::permanent(Code::RouteUnknown, why))
+            }
             Ok(variant) => {
                 let arrival = Arrival::Route { route, variant: &variant };
                 let absorbed = self.book.run.preview(&self.flow.wiring, key, arrival).absorbed;
@@ -195,5 +202,18 @@ impl Drive {
             }
             Err(error) => self.fail_step(key, error.into_failure()),
         }
+    }
+}
+
+/// Whether a person has said what became of one of its actions, and nobody has acted on it.
+fn has_answer(step: &StepRun) -> bool {
+    step.effects.iter().any(|effect| effect.answer.is_some() && effect.resolution.is_none())
+}
+
+/// A route that is not written in Rust may be any text.
+fn knows(router: &StepDefinition, variant: &str) -> bool {
+    match &router.kind {
+        StepKind::Router(route) => route.variants.iter().any(|known| known.name == variant),
+        StepKind::Step | StepKind::Compensation => false,
     }
 }

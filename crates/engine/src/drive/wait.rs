@@ -14,7 +14,7 @@ use mainstay_core::{
     wait::{Wait, WaitMode, WaitSet},
 };
 
-use super::{Closed, Drive, Driven, Stop};
+use super::{Closed, Drive, Driven, Rest, Stop};
 use crate::context::{ChildRun, Request, WaitFor};
 
 impl Drive {
@@ -178,21 +178,21 @@ impl Drive {
     }
 
     /// Parks, if nothing but waits keeps the run from going on.
-    pub(super) async fn park(&mut self) -> Result<Option<Driven>, Stop> {
+    pub(super) async fn park(&mut self) -> Result<Rest, Stop> {
         if self.open.values().any(|step| !step.waits_for_effects_only()) {
-            return Ok(None);
+            return Ok(Rest::Still);
         }
         let wait = self.wait_set();
         if wait.waits.is_empty() {
             self.fail_what_waits_for_nothing()?;
-            return Ok(None);
+            return Ok(Rest::Moved);
         }
         self.set_wake_timers(&wait);
         match self.book.park(wait).await? {
-            Closed::Yes => Ok(Some(Driven::Parked)),
+            Closed::Yes => Ok(Rest::Closed(Driven::Parked)),
             Closed::InboxMoved => {
                 self.receive().await?;
-                Ok(None)
+                Ok(Rest::Moved)
             }
         }
     }
