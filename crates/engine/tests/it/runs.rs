@@ -70,9 +70,8 @@ async fn a_review_parks_the_run_and_a_decision_wakes_it() {
     assert_eq!(view.row.status, RunStatus::Parked);
     let reviews = rig.runtime.store.reviews(ReviewFilter::Open(10)).await.unwrap();
     let review = &reviews[0].request;
-    let decide = |decision| {
-        rig.runtime.decide(review.review_id, review.subject_digest, decision, "ann")
-    };
+    let decide =
+        |decision| rig.runtime.decide(review.review_id, review.subject_digest, decision, "ann");
     decide(Decision::Approve { note: None }).await.unwrap();
     let again = decide(Decision::Reject { reason: "no".into() }).await;
     assert_eq!(again.unwrap_err().code.to_string(), "MS-6001");
