@@ -6,7 +6,7 @@ use mainstay_core::{
     code::Code,
     port::Clock,
     schema::SchemaError,
-    tool::{Tool, ToolCatalog, ToolSpec},
+    tool::{EffectClass, Tool, ToolCatalog, ToolSpec},
 };
 
 use crate::{
@@ -32,6 +32,8 @@ pub enum RegistryError {
         /// What is wrong with the schema.
         error: SchemaError,
     },
+    /// It claims to write in the step's own transaction, which no call can.
+    Local(String),
 }
 
 impl RegistryError {
@@ -51,6 +53,11 @@ impl fmt::Display for RegistryError {
                 "`{name}` is no name for a tool: 1 to {LONGEST_NAME} of a-z, A-Z, 0-9, `_`, `-`, `.`"
             ),
             Self::Schema { tool, error } => write!(f, "tool `{tool}`: {}", error.message),
+            Self::Local(name) => write!(
+                f,
+                "tool `{name}` is declared `local`, but a tool's call is no part of the step's \
+                 transaction: write rows of the run's own database with `cx.write`"
+            ),
         }
     }
 }
@@ -78,7 +85,7 @@ impl Registry {
     /// Takes in a tool written as a function of this program.
     ///
     /// # Errors
-    /// Its name is taken or unusable, or a schema is unsound.
+    /// Its name is taken or unusable, a schema is unsound, or it claims to be `local`.
     pub fn native<T: NativeTool>(&mut self) -> Result<(), RegistryError> {
         self.add(Arc::new(Native::<T>::new(self.resources.clone())))
     }
@@ -86,7 +93,7 @@ impl Registry {
     /// Takes in a tool.
     ///
     /// # Errors
-    /// Its name is taken or unusable, or a schema is unsound.
+    /// Its name is taken or unusable, a schema is unsound, or it claims to be `local`.
     pub fn add(&mut self, tool: Arc<dyn Tool>) -> Result<(), RegistryError> {
         let mut spec = tool.spec().clone();
         spec.input_schema = closed(&spec.input_schema);
@@ -109,6 +116,9 @@ impl Registry {
         }
         if self.tools.contains_key(&spec.name) {
             return Err(RegistryError::Duplicate(spec.name.clone()));
+        }
+        if spec.effect == EffectClass::Local {
+            return Err(RegistryError::Local(spec.name.clone()));
         }
         let sound = |schema| self.schema.sound(schema);
         sound(&spec.input_schema)
@@ -234,6 +244,14 @@ mod tests {
         for spec in [ToolSpec::new("a", unsound.clone()), spec("a").with_output_schema(unsound)] {
             assert!(matches!(open(vec![spec]), Err(RegistryError::Schema { .. })));
         }
+    }
+
+    #[test]
+    fn a_tool_cannot_promise_the_steps_own_transaction() {
+        let error = open(vec![spec("stock").with_effect(EffectClass::Local)]).unwrap_err();
+        assert_eq!(error, RegistryError::Local("stock".to_owned()));
+        assert_eq!(error.code().to_string(), "MS-5008");
+        assert!(error.to_string().contains("`cx.write`"), "{error}");
     }
 
     #[test]

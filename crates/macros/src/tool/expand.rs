@@ -113,7 +113,6 @@ fn effect(effect: &Effect) -> TokenStream {
     match effect {
         Effect::Read => quote!(#class::Read),
         Effect::AtMostOnce => quote!(#class::AtMostOnce),
-        Effect::Local => quote!(#class::Local),
         Effect::Reconcilable(span) => {
             let span = millis(*span);
             quote!(#class::Reconcilable { visible_within: #span })

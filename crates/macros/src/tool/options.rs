@@ -13,7 +13,7 @@ use crate::{quantity, report::Report, suggest};
 
 const OPTIONS: [&str; 8] =
     ["effect", "reversible", "irreversible", "timeout", "rate", "retry", "reconcile", "name"];
-const EFFECTS: [&str; 5] = ["read", "idempotent", "reconcilable", "at_most_once", "local"];
+const EFFECTS: [&str; 4] = ["read", "idempotent", "reconcilable", "at_most_once"];
 /// The most attempts of one call; `RetryPolicy` of the core says why.
 const MOST_ATTEMPTS: u32 = 3;
 
@@ -40,7 +40,6 @@ pub(super) enum Effect {
     Reconcilable(u64),
     #[default]
     AtMostOnce,
-    Local,
 }
 
 /// Reads the arguments; what is wrong is reported.
@@ -120,7 +119,10 @@ fn effect(input: ParseStream<'_>) -> Result<Effect> {
     match class.to_string().as_str() {
         "read" => Ok(Effect::Read),
         "at_most_once" => Ok(Effect::AtMostOnce),
-        "local" => Ok(Effect::Local),
+        "local" => Err(Error::new_spanned(
+            &class,
+            "a tool cannot be `local`: its call is no part of the step's transaction; write rows of the run's own database with `cx.write`",
+        )),
         "idempotent" => {
             let wanted = "say how long the other side knows the key: `idempotent(key_valid_for = \"24h\")` or `idempotent(key_valid_for = forever)`; a tool that cannot say is `at_most_once`";
             span_or_forever(&class, "key_valid_for", wanted, input).map(Effect::Idempotent)
