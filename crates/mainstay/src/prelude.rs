@@ -7,7 +7,7 @@ pub use mainstay_core::{
     tool::{Reconciled, ToolFailure, ToolOutcome},
 };
 pub use mainstay_engine::{
-    context::{Called, ChildRun, Review, StepContext},
+    context::{Called, ChildRun, Review, StepContext, Write},
     program::{Flow, Route},
 };
 pub use mainstay_macros::{Route, flow, tool};
