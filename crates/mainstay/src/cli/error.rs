@@ -46,7 +46,7 @@ impl CliError {
     }
 
     pub(crate) fn document(&self) -> ErrorDocument {
-        let message = [&[self.message.clone()], &*self.details].concat().join("\n");
+        let message = [std::slice::from_ref(&self.message), &*self.details].concat().join("\n");
         ErrorDocument { code: self.code, message, hint: self.hint.clone() }
     }
 }

@@ -22,10 +22,8 @@ const LONGEST: usize = 2_048;
 /// Takes the port.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener, CliError> {
     TcpListener::bind(address).await.map_err(|error| {
-        let code = match error.kind() {
-            std::io::ErrorKind::AddrInUse => Code::PortInUse,
-            _ => Code::InvalidArgument,
-        };
+        let taken = error.kind() == std::io::ErrorKind::AddrInUse;
+        let code = if taken { Code::PortInUse } else { Code::InvalidArgument };
         CliError::new(code, format!("{address} cannot be listened on: {error}"))
             .with_hint("end what listens there, or choose another with `--health ADDRESS:PORT`")
     })

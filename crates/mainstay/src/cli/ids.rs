@@ -101,7 +101,8 @@ mod tests {
         let whole = RunId::from_uuid(Uuid::from_u128(7 << 64));
         for text in [whole.to_string(), whole.to_string().to_lowercase()] {
             assert_eq!(read(&text, "run"), Ok(Wanted::Exactly(whole.uuid())));
-            assert_eq!(read(&text[4..], "run"), Ok(Wanted::Exactly(whole.uuid())));
+            let bare = text.split_once('_').unwrap().1;
+            assert_eq!(read(bare, "run"), Ok(Wanted::Exactly(whole.uuid())));
         }
         assert!(matches!(read("run_01K", "run"), Ok(Wanted::Within(..))));
         assert_eq!(read("@last", "run"), Ok(Wanted::Last));

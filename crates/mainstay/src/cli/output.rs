@@ -62,28 +62,34 @@ impl Tone {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     pub(crate) format: Format,
-    out_is_terminal: bool,
-    err_is_terminal: bool,
-    out_color: bool,
-    err_color: bool,
+    out: Stream,
+    err: Stream,
+}
+
+/// How one stream is written to.
+#[derive(Debug, Clone, Copy)]
+struct Stream {
+    is_terminal: bool,
+    color: bool,
 }
 
 impl Output {
     pub(crate) fn new(format: Format, color: ColorWhen, no_color: bool) -> Self {
-        let out_is_terminal = io::stdout().is_terminal();
-        let err_is_terminal = io::stderr().is_terminal();
-        let colored = |terminal: bool| match color {
-            ColorWhen::Auto => terminal && !no_color,
-            ColorWhen::Always => true,
-            ColorWhen::Never => false,
+        let stream = |is_terminal: bool| Stream {
+            is_terminal,
+            color: match color {
+                ColorWhen::Auto => is_terminal && !no_color,
+                ColorWhen::Always => true,
+                ColorWhen::Never => false,
+            },
         };
-        let (out_color, err_color) = (colored(out_is_terminal), colored(err_is_terminal));
-        Self { format, out_is_terminal, err_is_terminal, out_color, err_color }
+        let (out, err) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        Self { format, out: stream(out), err: stream(err) }
     }
 
     /// Returns whether progress may be drawn.
     pub(crate) const fn draws_progress(&self) -> bool {
-        self.err_is_terminal
+        self.err.is_terminal
     }
 
     /// Returns whether data goes to a person's eyes.
@@ -93,7 +99,7 @@ impl Output {
 
     /// Returns a word of the data in its tone.
     pub(crate) fn paint(&self, tone: Tone, text: impl fmt::Display) -> String {
-        paint(self.out_color, tone, text)
+        paint(self.out.color, tone, text)
     }
 
     /// Writes one document: in lines if that is wanted, else indented.
@@ -140,7 +146,7 @@ impl Output {
         head: &[&str],
         rows: impl Iterator<Item = Vec<String>>,
     ) -> io::Result<()> {
-        if !self.out_is_terminal {
+        if !self.out.is_terminal {
             let clean = |cell: String| cell.replace(['\t', '\n', '\r'], " ");
             return rows
                 .map(|row| row.into_iter().map(clean).collect::<Vec<_>>().join("\t"))
@@ -148,7 +154,7 @@ impl Output {
         }
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
-        table.set_header(head.iter().map(|cell| paint(self.out_color, Tone::Strong, cell)));
+        table.set_header(head.iter().map(|cell| paint(self.out.color, Tone::Strong, cell)));
         let mut empty = true;
         for row in rows {
             table.add_row(row);
@@ -179,8 +185,8 @@ impl Output {
 
     /// Tells a person the next useful command.
     pub(crate) fn next(&self, command: impl fmt::Display) {
-        if self.err_is_terminal {
-            self.note(paint(self.err_color, Tone::Quiet, format!("next: {command}")));
+        if self.err.is_terminal {
+            self.note(paint(self.err.color, Tone::Quiet, format!("next: {command}")));
         }
     }
 
@@ -188,7 +194,7 @@ impl Output {
     pub(crate) fn error(&self, error: &super::error::CliError) {
         let text = error.to_string();
         let head = format!("error[{}]", error.code);
-        self.note(text.replacen(&head, &paint(self.err_color, Tone::Bad, &head), 1));
+        self.note(text.replacen(&head, &paint(self.err.color, Tone::Bad, &head), 1));
     }
 }
 

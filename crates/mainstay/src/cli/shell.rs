@@ -11,7 +11,7 @@ use mainstay_engine::{
 };
 use mainstay_tools::{Resources, ToolSet};
 
-use super::{Global, error::CliError, output::Output};
+use super::{Global, error::CliError, exit::Exit, output::Output};
 use crate::{
     app::{App, Surroundings},
     config::Settings,
@@ -119,9 +119,7 @@ impl Shell {
 impl From<std::io::Error> for CliError {
     fn from(error: std::io::Error) -> Self {
         let told = Self::new(Code::InvalidArgument, format!("standard output: {error}"));
-        match error.kind() {
-            ErrorKind::BrokenPipe => Self { exit: super::exit::Exit::Ok, ..told },
-            _ => Self { exit: super::exit::Exit::Failed, ..told },
-        }
+        let hung_up = error.kind() == ErrorKind::BrokenPipe;
+        Self { exit: if hung_up { Exit::Ok } else { Exit::Failed }, ..told }
     }
 }

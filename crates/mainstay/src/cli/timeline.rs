@@ -152,7 +152,7 @@ impl Timeline {
             Entry::Unwinding { cause } => unwinding(cause),
             Entry::Released => Told::new("given back to the queue").tone(Tone::Quiet),
             Entry::Parked { wait } => parked(row.at, wait),
-            Entry::Finished(end) => finished(row, end),
+            Entry::Finished(end) => finished(end),
             Entry::Advanced { .. } | Entry::Checkpoint { .. } => return None,
         };
         Some(told)
@@ -276,7 +276,7 @@ fn wait_text(now: Timestamp, wait: &Wait) -> String {
     }
 }
 
-fn finished(row: &JournalRow, end: &Finished) -> Told {
+fn finished(end: &Finished) -> Told {
     let status = end.ending.status();
     let tone = match status {
         RunStatus::Completed => Tone::Good,
@@ -285,11 +285,10 @@ fn finished(row: &JournalRow, end: &Finished) -> Told {
             Tone::Attention
         }
     };
-    let output = end.output.as_ref().map(|output| format!(": {}", values::argument(row, output)));
     let half = end.half_filled.iter().map(|join| {
         format!("`{}` still waited for more than {}", join.step, join.arrived.join(", "))
     });
-    Told::new(format!("{status}{}", output.unwrap_or_default()))
+    Told::new(status.as_str())
         .tone(tone)
         .details(end.failure.as_ref().map(failure_text))
         .details(half)

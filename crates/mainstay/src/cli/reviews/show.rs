@@ -102,9 +102,9 @@ fn lines(row: &ReviewRow) -> Vec<String> {
 }
 
 fn text_of(subject: &Value) -> String {
-    match subject {
-        Value::String(text) => text.clone(),
-        other => serde_json::to_string_pretty(other).unwrap_or_default(),
+    match subject.as_str() {
+        Some(text) => text.to_owned(),
+        None => serde_json::to_string_pretty(subject).unwrap_or_default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! `mainstay runs cancel`.
 
 use mainstay_core::{code::Code, id::RunId};
+use mainstay_engine::runtime::Runtime;
 use serde::Serialize;
 
 use super::ls;
@@ -54,6 +55,10 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
     let mut what = Vec::new();
     for &run_id in &wanted {
         let row = runtime.row(run_id).await?;
+        if row.status.is_terminal() && wanted.len() == 1 {
+            return Err(CliError::new(Code::WrongStatus, format!("{run_id} has ended"))
+                .with_hint(format!("mainstay runs show {run_id}")));
+        }
         what.push(format!("{run_id}  {}  {}", row.flow.name, row.status));
     }
     if args.consent.ask(&shell.output, "cancel", &what)? == Answer::No {
@@ -62,13 +67,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
     let by = shell.person(args.by);
     let mut told = Vec::new();
     for run_id in wanted {
-        told.push(match runtime.cancel(run_id, &by, &args.reason).await {
-            Ok(()) => Told { run_id, cancel_requested: true, why_not: None },
-            Err(error) if error.code == Code::WrongStatus && args.runs.len() != 1 => {
-                Told { run_id, cancel_requested: false, why_not: Some(error.message) }
-            }
-            Err(error) => return Err(error.into()),
-        });
+        told.push(tell(&runtime, run_id, &by, &args.reason).await?);
     }
     shell.output.list("runs", &told, &["RUN", ""], |told| {
         let said = told.why_not.clone().unwrap_or_else(|| "asked to end".to_owned());
@@ -78,4 +77,15 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
         shell.output.next(format!("mainstay runs tail {}", first.run_id));
     }
     Ok(Exit::Ok)
+}
+
+/// A run that ended in the meantime is no reason to leave out the others.
+async fn tell(runtime: &Runtime, run_id: RunId, by: &str, reason: &str) -> Result<Told, CliError> {
+    match runtime.cancel(run_id, by, reason).await {
+        Ok(()) => Ok(Told { run_id, cancel_requested: true, why_not: None }),
+        Err(error) if error.code == Code::WrongStatus => {
+            Ok(Told { run_id, cancel_requested: false, why_not: Some(error.message) })
+        }
+        Err(error) => Err(error.into()),
+    }
 }

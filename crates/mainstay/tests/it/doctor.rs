@@ -1,0 +1,61 @@
+//! What the doctor and `flows check` find.
+
+use serde_json::{Value, json};
+
+use crate::program::Place;
+
+fn health<'a>(report: &'a Value, check: &str) -> &'a Value {
+    let checks = report["checks"].as_array().unwrap();
+    &checks.iter().find(|found| found["check"] == check).unwrap()["health"]
+}
+
+#[test]
+fn a_healthy_store_has_a_clean_bill() {
+    let place = Place::new();
+    place.run(&["run", "greet", "--input", "name=Ann"]);
+    let report = place.json(0, &["doctor"]);
+    assert_eq!(report["healthy"], true);
+    for check in ["disk", "store", "schema", "durability", "clock", "workers", "runs", "versions"] {
+        assert_eq!(health(&report, check), "ok", "{report}");
+    }
+}
+
+#[test]
+fn a_run_without_a_worker_is_a_warning() {
+    let place = Place::new();
+    place.run(&["run", "greet", "--detach", "--input", "name=Ann"]);
+    assert_eq!(health(&place.json(0, &["doctor"]), "versions"), "warn");
+}
+
+#[test]
+fn a_database_that_is_not_there_is_a_problem_with_a_next_step() {
+    let place = Place::new();
+    let report = place.json(21, &["doctor"]);
+    assert_eq!((&report["healthy"], health(&report, "store")), (&json!(false), &json!("fail")));
+    assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 0, "a doctor makes nothing");
+}
+
+#[test]
+fn migrate_makes_the_schema_once() {
+    let place = Place::new();
+    let dry = place.run(&["migrate", "--dry-run"]);
+    assert!(dry.out.contains("would be made"), "{dry:?}");
+    let made = place.json(0, &["migrate"]);
+    assert_eq!((&made["found"], &made["now"]), (&json!(0), &made["wanted"]));
+    let again = place.json(0, &["migrate"]);
+    assert_eq!(again["found"], again["wanted"]);
+}
+
+#[test]
+fn the_flows_of_this_program_go_on_with_its_own_runs() {
+    let place = Place::new();
+    place.run(&["run", "parcel"]);
+    let checked = place.json(0, &["flows", "check"]);
+    assert_eq!((&checked["checked"], &checked["stuck"]), (&json!(1), &json!([])));
+    let listed = place.json(0, &["flows", "ls"]);
+    assert_eq!(listed["flows"].as_array().unwrap().len(), 3);
+    for format in ["ascii", "mermaid", "dot", "svg"] {
+        let drawn = place.run(&["flows", "plot", "refund", "--format", format]).out;
+        assert!(drawn.contains("look_up"), "{format}: {drawn}");
+    }
+}

@@ -1,0 +1,16 @@
+//! The command line, from outside: the example program in processes of its own.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a helper that panics fails its test"
+)]
+
+mod program;
+
+mod doctor;
+mod input;
+mod reviews;
+mod runs;
+mod store;
