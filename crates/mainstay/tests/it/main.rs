@@ -7,6 +7,7 @@
     reason = "a helper that panics fails its test"
 )]
 
+mod file;
 mod program;
 
 mod doctor;

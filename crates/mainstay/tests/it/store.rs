@@ -56,3 +56,37 @@ fn a_worker_answers_its_supervisor_and_stops_when_asked() {
 fn until(is_so: impl Fn() -> bool) {
     assert!((0..2_000).any(|_| is_so()), "it never came");
 }
+
+#[test]
+fn a_file_of_a_newer_program_is_left_alone() {
+    let place = Place::new();
+    place.run(&["run", "greet", "--input", "name=Ann"]);
+    place.sql(&["INSERT INTO mainstay_schema (version) VALUES (99)"]);
+    let refused = place.run(&["run", "greet"]);
+    refused.refused(5, "MS-3002", "has version 99");
+    assert!(refused.err.contains("newer program"), "{refused:?}");
+    place.run(&["migrate"]).refused(5, "MS-3002", "has version 99");
+    place.json(21, &["doctor"]);
+    place.sql(&["DELETE FROM mainstay_schema WHERE version = 99"]);
+    assert_eq!(place.json(0, &["runs", "ls"])["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_file_that_somebody_holds_exits_6_and_loses_nothing() {
+    let place = Place::new();
+    place.run(&["run", "greet", "--input", "name=Ann"]);
+    let held = place.hold();
+    place.run(&["run", "greet", "--input", "name=Bob"]).refused(6, "MS-3003", "locked");
+    drop(held);
+    assert_eq!(place.json(0, &["runs", "ls"])["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_not_written_over() {
+    let place = Place::new();
+    let text = "a letter, not a database ".repeat(80);
+    std::fs::write(place.path().join("letter.db"), &text).unwrap();
+    let refused = place.run(&["run", "greet", "--db", "sqlite://letter.db"]);
+    refused.refused(1, "MS-3006", "letter.db");
+    assert_eq!(std::fs::read_to_string(place.path().join("letter.db")).unwrap(), text);
+}
