@@ -1,3 +1,5 @@
+//! Timelines of journals written by hand.
+
 use std::collections::BTreeMap;
 
 use expect_test::{Expect, expect};
