@@ -48,7 +48,7 @@ mod store;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use mainstay_core::store::Store;
+use mainstay_core::{journal::JournalRow, store::Store};
 
 use crate::rig::{Ground, Setup, Stage};
 use lanes::{Play, play_all};
@@ -64,6 +64,23 @@ where
     F: Future<Output = Setup> + 'static,
 {
     Everywhere::new(setup).run().await
+}
+
+/// Plays a setup undisturbed and returns each run's journal. Time and randomness are simulated: the
+/// same setup gives the same rows, hashes included, on every store and every time.
+///
+/// # Errors
+/// There is no such store to be had, or a run came to no rest.
+pub async fn undisturbed<S, F>(ground: Ground, setup: S) -> Result<Vec<Vec<JournalRow>>, String>
+where
+    S: Fn(Stage) -> F + Send + Sync + 'static,
+    F: Future<Output = Setup> + 'static,
+{
+    let play = Play::new(ground, setup);
+    let playing = tokio::task::spawn_blocking(move || play_all(&play, 1, &[Vec::new()]));
+    let scenes = playing.await.map_err(|error| error.to_string())?;
+    let scene = scenes.into_iter().next().unwrap_or_else(|| Err("nothing was played".into()))?;
+    Ok(scene.played.journals)
 }
 
 type Through = Arc<dyn Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync>;
@@ -92,7 +109,7 @@ impl Everywhere {
         F: Future<Output = Setup> + 'static,
     {
         let play = Play::new(Ground::Memory, setup);
-        let lanes = 2 * std::thread::available_parallelism().map_or(2, usize::from);
+        let lanes = 4 * std::thread::available_parallelism().map_or(2, usize::from);
         Self { play, only: None, variants: Variant::ALL.to_vec(), first: None, lanes }
     }
 
@@ -129,7 +146,8 @@ impl Everywhere {
         self
     }
 
-    /// Plays this many cases at the same time; twice the number of processors unless told.
+    /// Plays this many cases at the same time; four a processor unless told: a case
+    /// mostly waits.
     #[must_use]
     pub fn with_lanes(mut self, lanes: usize) -> Self {
         self.lanes = lanes.max(1);

@@ -272,7 +272,7 @@ async fn drive(desk: Desk, claimed: ClaimedRun, inbox: Arc<Notify>) {
     };
     match result {
         Ok(driven) => tracing::debug!(%run_id, ?driven, "run closed"),
-        Err(Stop::Fenced) => tracing::info!(%run_id, "another worker owns the run"),
+        Err(Stop::Fenced) => let_go(&desk, run_id, epoch).await,
         Err(Stop::Store(error)) => {
             tracing::warn!(%run_id, %error, "the store let go of a run");
             desk.lease.lose();
@@ -283,4 +283,18 @@ async fn drive(desk: Desk, claimed: ClaimedRun, inbox: Arc<Notify>) {
         }
     }
     nudges.claim.notify_one();
+}
+
+/// Lets go of a run whose append the store refused. If the store still names this session as its
+/// owner, then nobody else has it: a failover has lost the end of its journal. Nobody would drive
+/// it while this session beats, so the session ends, and a takeover reads the journal anew.
+async fn let_go(desk: &Desk, run_id: RunId, epoch: u64) {
+    let row = desk.runtime.store.run(run_id).await.ok().flatten();
+    let owner = row.filter(|row| row.epoch == epoch).and_then(|row| row.owner);
+    if owner == Some(desk.lease.session()) {
+        tracing::warn!(%run_id, "the store has lost part of a run's journal; the session ends");
+        desk.lease.lose();
+    } else {
+        tracing::info!(%run_id, "another worker owns the run");
+    }
 }

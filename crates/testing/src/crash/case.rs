@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 use mainstay_core::{
     code::Code,
     id::RunId,
+    journal::JournalRow,
     port::Clock,
     review::{Decision, ReviewReason},
     run::RunStatus,
@@ -63,6 +64,8 @@ struct Life {
 pub(crate) struct Played {
     /// How each run ended.
     pub(crate) endings: Vec<Ending>,
+    /// Each run's journal.
+    pub(crate) journals: Vec<Vec<JournalRow>>,
     /// Everything that was done outside, sorted.
     pub(crate) done: Vec<String>,
     /// Processes that died or gave up.
@@ -106,7 +109,9 @@ impl Case {
             let run_id = self.start(number).await?;
             self.drive(run_id).await?;
             let eyes = self.eyes();
-            self.played.endings.push(Ending::of(&eyes, run_id).await?);
+            let view = eyes.view(run_id).await.map_err(|e| e.to_string())?;
+            self.played.endings.push(Ending::of(&eyes, &view).await?);
+            self.played.journals.push(view.rows.into_iter().map(|(row, _)| row).collect());
             let arrivals = self.fuse.arrivals();
             let broken = invariants::check(&eyes, run_id, &arrivals).await;
             self.played.broken.extend(broken);

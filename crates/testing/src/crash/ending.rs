@@ -1,7 +1,7 @@
 //! How a run ended, in words that do not depend on when it ran or how often it crashed.
 
-use mainstay_core::{id::RunId, run::RunStatus};
-use mainstay_engine::runtime::Runtime;
+use mainstay_core::run::RunStatus;
+use mainstay_engine::{commands::RunView, runtime::Runtime};
 use serde_json::Value;
 
 /// What an undisturbed run and a recovered one must agree on.
@@ -14,9 +14,8 @@ pub(crate) struct Ending {
 }
 
 impl Ending {
-    pub(crate) async fn of(eyes: &Runtime, run_id: RunId) -> Result<Self, String> {
-        let view = eyes.view(run_id).await.map_err(|e| e.to_string())?;
-        let run = &view.projection;
+    pub(crate) async fn of(eyes: &Runtime, view: &RunView) -> Result<Self, String> {
+        let (run, run_id) = (&view.projection, view.row.run_id);
         let state = eyes.value(run_id, &run.state).await.map_err(|e| e.to_string())?;
         let output = match &run.output {
             Some(held) => eyes.value(run_id, held).await.map_err(|e| e.to_string())?,

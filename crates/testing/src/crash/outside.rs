@@ -86,7 +86,7 @@ impl Tool for WatchedTool {
         };
         // What a reset connection looks like: it may have acted, and another try may help.
         let lost = || ToolFailure::new("the answer was lost").retryable();
-        self.process.cross(&what, work, lost).await
+        self.process.call(&what, work, lost).await
     }
 
     async fn reconcile(&self, call: ToolCall) -> Reconciled {
@@ -132,7 +132,7 @@ impl Provider for WatchedProvider {
             retry_after: None,
             started: true,
         };
-        self.process.cross(&what, self.inner.call(model, request, context, sink), lost).await
+        self.process.call(&what, self.inner.call(model, request, context, sink), lost).await
     }
 }
 

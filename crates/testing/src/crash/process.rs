@@ -8,11 +8,15 @@
 //! machine had lost its power at that instant.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mainstay_core::{effect::EffectPosition, id::{RunId, SessionId}};
+use mainstay_core::{
+    effect::EffectPosition,
+    id::{RunId, SessionId},
+};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::point::{Point, Strike, Variant};
@@ -95,8 +99,58 @@ impl Fuse {
         self.lock().arrivals.clone()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Seen> {
+    fn lock(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets answers of calls out in the order in which the calls went in.
+///
+/// Calls that are under way together answer in the order of their real durations, which no
+/// simulated clock holds: with this, a journal does not depend on them.
+#[derive(Debug, Default)]
+struct Turnstile {
+    inside: Mutex<(u64, BTreeSet<u64>)>,
+    moved: Notify,
+}
+
+/// A place in the order; given up when dropped.
+struct Turn<'t> {
+    turnstile: &'t Turnstile,
+    number: u64,
+}
+
+impl Turnstile {
+    fn enter(&self) -> Turn<'_> {
+        let mut inside = self.lock();
+        inside.0 += 1;
+        let number = inside.0;
+        inside.1.insert(number);
+        Turn { turnstile: self, number }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (u64, BTreeSet<u64>)> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Turn<'_> {
+    /// Returns when every call that went in before has answered or was given up.
+    async fn come(&self) {
+        loop {
+            let moved = self.turnstile.moved.notified();
+            if self.turnstile.lock().1.first() == Some(&self.number) {
+                return;
+            }
+            moved.await;
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.turnstile.lock().1.remove(&self.number);
+        self.turnstile.moved.notify_waiters();
     }
 }
 
@@ -104,14 +158,15 @@ impl Fuse {
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) fuse: Arc<Fuse>,
+    turnstile: Turnstile,
     dead: CancellationToken,
     session: Mutex<Option<SessionId>>,
 }
 
 impl Process {
     pub(crate) fn begin(fuse: &Arc<Fuse>) -> Arc<Self> {
-        let (dead, session) = (CancellationToken::new(), Mutex::default());
-        Arc::new(Self { fuse: fuse.clone(), dead, session })
+        let (turnstile, dead) = (Turnstile::default(), CancellationToken::new());
+        Arc::new(Self { fuse: fuse.clone(), turnstile, dead, session: Mutex::default() })
     }
 
     /// Returns at once in a living process, and never in a dead one.
@@ -160,6 +215,19 @@ impl Process {
         }
         let answer = call.await;
         self.answer(variant, answer, lost).await
+    }
+
+    /// As [`Self::cross`], for calls of the world: answers come in the order of the calls.
+    pub(crate) async fn call<T, E>(
+        &self,
+        what: &str,
+        call: impl Future<Output = Result<T, E>>,
+        lost: impl FnOnce() -> E,
+    ) -> Result<T, E> {
+        let turn = self.turnstile.enter();
+        let answer = self.cross(what, call, lost).await;
+        turn.come().await;
+        answer
     }
 
     /// Gives the answer to a call back, unless it goes wrong.

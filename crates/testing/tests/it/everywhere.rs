@@ -35,3 +35,36 @@ async fn a_sale_survives_every_crash_in_memory() {
 async fn a_failing_sale_is_undone_after_every_crash_in_memory() {
     on(Ground::Memory, sale::undone).await.assert_safe();
 }
+
+#[tokio::test]
+async fn a_sale_survives_every_crash_on_sqlite() {
+    on(Ground::Sqlite, sale::sold).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_failing_sale_is_undone_after_every_crash_on_sqlite() {
+    on(Ground::Sqlite, sale::undone).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_sale_survives_every_crash_on_postgres() {
+    on(Ground::Postgres, sale::sold).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_failing_sale_is_undone_after_every_crash_on_postgres() {
+    on(Ground::Postgres, sale::undone).await.assert_safe();
+}
+
+/// Recovery is code like any other: it is crashed everywhere too.
+#[tokio::test]
+async fn a_sale_survives_every_crash_of_its_recovery() {
+    for first in ["append#9:after", "tool:charge#1:after", "tool:book_van#1:after", "claim#2:after"]
+    {
+        let plan = Everywhere::new(sale::sold).after(first).unwrap();
+        let report = plan.run().await;
+        eprintln!("after {first}: {report}");
+        assert!(report.points.iter().any(|point| point.what == "take_over"), "{report}");
+        report.assert_safe();
+    }
+}
