@@ -1,3 +1,5 @@
+//! The report has the fields it promises, and its figures are plausible.
+
 use std::{path::PathBuf, process, time::Duration};
 
 use mainstay_core::code::Code;

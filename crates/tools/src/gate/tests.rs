@@ -1,3 +1,5 @@
+//! Guarded tools: late, oversized, hostile and panicking ones.
+
 use std::sync::{
     Mutex,
     atomic::{AtomicBool, Ordering},

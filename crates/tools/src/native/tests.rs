@@ -1,3 +1,5 @@
+//! Native tools as their authors write them.
+
 use std::sync::{Arc, Mutex};
 
 use mainstay_core::tool::{

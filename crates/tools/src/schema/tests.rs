@@ -1,3 +1,5 @@
+//! The JSON Schema checker and the strict parser.
+
 use serde_json::json;
 
 use super::*;

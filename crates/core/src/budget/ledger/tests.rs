@@ -1,3 +1,5 @@
+//! No order of calls, outcomes and crashes passes a limit.
+
 use super::*;
 use crate::code::Code;
 

@@ -1,3 +1,5 @@
+//! What people may write for a budget, and what they are told when it cannot be read.
+
 use proptest::prelude::*;
 
 use super::{super::amount::bare, *};

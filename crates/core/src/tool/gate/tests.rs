@@ -1,3 +1,5 @@
+//! What no call gets past: grants, schemas, sizes.
+
 use std::time::Duration;
 
 use async_trait::async_trait;

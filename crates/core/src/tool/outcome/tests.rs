@@ -1,3 +1,5 @@
+//! Outcomes stay apart: in the journal, for the code and for the model.
+
 use std::time::Duration;
 
 use serde_json::json;
