@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod local;
 mod models;
 mod peer_defects;
 mod rig;
