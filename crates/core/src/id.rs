@@ -187,9 +187,9 @@ mod tests {
     #[test]
     fn a_prefix_spans_exactly_the_ids_that_start_with_it() {
         let text = id().to_string();
-        let (low, high) = prefix_range(&text[4..14]).unwrap();
+        let (low, high) = prefix_range(text.get(4..14).unwrap()).unwrap();
         assert!(low <= id().uuid() && id().uuid() <= high);
-        let (low, high) = prefix_range(&text[4..]).unwrap();
+        let (low, high) = prefix_range(text.get(4..).unwrap()).unwrap();
         assert_eq!((low, high), (id().uuid(), id().uuid()));
         assert_eq!(prefix_range(""), Ok((Uuid::nil(), Uuid::max())));
         assert_eq!(prefix_range("U"), Err(IdError::Character('U')));

@@ -15,15 +15,19 @@ use mainstay_core::{
     time::Timestamp,
 };
 
-/// The longest a simulated wait takes in reality: loops that poll go on, time stands still.
+/// The longest a simulated wait takes in reality unless told: loops that poll go on, time stands
+/// still.
 const LONGEST_WAIT: Duration = Duration::from_millis(2);
 
 /// Time that stands still until a test moves it.
 ///
-/// Waits end after at most two real milliseconds without moving the time: what a run does in one go
+/// Waits end after a few real milliseconds without moving the time: what a run does in one go
 /// happens at one instant, so its journal is the same on every run and on every store.
 #[derive(Debug)]
-pub struct SimulatedClock(AtomicI64);
+pub struct SimulatedClock {
+    now: AtomicI64,
+    longest_wait: Duration,
+}
 
 impl Default for SimulatedClock {
     fn default() -> Self {
@@ -35,20 +39,33 @@ impl SimulatedClock {
     /// Makes a clock that shows `now`.
     #[must_use]
     pub const fn at(now: Timestamp) -> Self {
-        Self(AtomicI64::new(now.micros()))
+        Self { now: AtomicI64::new(now.micros()), longest_wait: LONGEST_WAIT }
+    }
+
+    /// Sets how long a wait takes in reality at most: more where a look costs more.
+    #[must_use]
+    pub const fn with_longest_wait(mut self, span: Duration) -> Self {
+        self.longest_wait = span;
+        self
+    }
+
+    /// Returns how long a wait takes in reality at most.
+    #[must_use]
+    pub const fn longest_wait(&self) -> Duration {
+        self.longest_wait
     }
 
     /// Moves the time.
     pub fn advance(&self, span: Duration) {
         let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
-        self.0.fetch_add(micros, Ordering::AcqRel);
+        self.now.fetch_add(micros, Ordering::AcqRel);
     }
 }
 
 #[async_trait]
 impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.0.load(Ordering::Acquire))
+        Timestamp::from_micros(self.now.load(Ordering::Acquire))
     }
 
     fn boot(&self) -> Duration {
@@ -56,7 +73,7 @@ impl Clock for SimulatedClock {
     }
 
     async fn sleep(&self, span: Duration) {
-        tokio::time::sleep(span.min(LONGEST_WAIT)).await;
+        tokio::time::sleep(span.min(self.longest_wait)).await;
     }
 }
 

@@ -38,6 +38,7 @@ pub struct World(Arc<Mutex<Vec<Deed>>>);
 
 impl World {
     /// Does a thing once per key: a repeat gets the first result.
+    #[expect(clippy::must_use_candidate, reason = "called for what it does")]
     pub fn once(&self, tool: &str, key: IdempotencyKey, arguments: &Value) -> Value {
         let mut deeds = self.lock();
         let key = key.to_string();
@@ -51,6 +52,7 @@ impl World {
     }
 
     /// Does a thing, whether or not it was done before.
+    #[expect(clippy::must_use_candidate, reason = "called for what it does")]
     pub fn again(&self, tool: &str, key: IdempotencyKey, arguments: &Value) -> Value {
         let mut deeds = self.lock();
         let key = key.to_string();

@@ -243,7 +243,7 @@ async fn many_runs_write_beside_each_other(shop: Shop) -> Verdict {
     }
     let mut lines = shop.table.lines().await;
     lines.sort_unstable();
-    let mut want: Vec<_> = (0..RUNS * STEPS).filter(|n| n / STEPS % 2 == 0).collect();
+    let mut want: Vec<_> = (0..RUNS * STEPS).filter(|n| (n / STEPS).is_multiple_of(2)).collect();
     want.sort_unstable_by_key(ToString::to_string);
     equal("rows", lines, want.iter().map(ToString::to_string).collect())
 }

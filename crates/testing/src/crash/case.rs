@@ -3,6 +3,8 @@
 //! The director stands outside of every process: it looks at the store as it is, starts processes
 //! and buries them, lets time pass when nothing else can happen, and lets the person decide.
 
+mod attend;
+
 use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
@@ -45,9 +47,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Waits up to this long are passed while the worker lives; beats keep its lease. Over longer ones
 /// nobody lives: the worker stops, the clock is moved, another starts.
 const LIVELY: Duration = Duration::from_secs(2);
-
-/// A pause between two looks.
-const LOOK: Duration = Duration::from_millis(1);
 
 /// Lives a command or a worker may need; a strike takes one, and a strike in its recovery another.
 const LIVES: usize = 12;
@@ -193,13 +192,16 @@ impl Case {
                 return Ok(());
             }
             self.look_after(row).await?;
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(self.stage.clock.longest_wait()).await;
         }
     }
 
     /// Sees to it that a worker lives: buries a dead one, lets its lease pass, starts another.
     async fn keep_a_worker(&mut self) -> Result<(), String> {
-        if self.life.as_ref().is_some_and(|life| !life.process.is_dead() && !life.task.is_finished())
+        if self
+            .life
+            .as_ref()
+            .is_some_and(|life| !life.process.is_dead() && !life.task.is_finished())
         {
             return Ok(());
         }
@@ -261,139 +263,6 @@ impl Case {
             self.stop_worker().await?;
         }
         self.stage.clock.advance(span);
-        Ok(())
-    }
-
-    /// Does for an unfinished run what only time or a person can do.
-    async fn look_after(&mut self, row: RunRow) -> Result<(), String> {
-        let session = self.life.as_ref().and_then(|life| life.process.session());
-        match row.status {
-            // Its worker goes on under another session: the old lease must pass.
-            RunStatus::Running if row.owner != session => match self.left(&row).await? {
-                Some(left) => self.let_pass(left + Duration::from_secs(1)).await,
-                None => Ok(()),
-            },
-            RunStatus::Parked => self.attend(&row).await,
-            RunStatus::Queued
-            | RunStatus::Running
-            | RunStatus::Completed
-            | RunStatus::Failed
-            | RunStatus::Cancelled
-            | RunStatus::Partial => Ok(()),
-        }
-    }
-
-    /// Returns how long the lease of a run's owner still holds, if it does.
-    async fn left(&self, row: &RunRow) -> Result<Option<Duration>, String> {
-        let sessions = self.store.sessions(()).await.map_err(|e| e.to_string())?;
-        let owner = sessions.into_iter().find(|session| Some(session.session) == row.owner);
-        Ok(owner.map(|owner| owner.left).filter(|left| !left.is_zero()))
-    }
-
-    async fn attend(&mut self, row: &RunRow) -> Result<(), String> {
-        self.check_parked(row).await?;
-        let open = self.store.reviews(ReviewFilter::OfRun(row.run_id)).await;
-        let open: Vec<_> = open.map_err(|e| e.to_string())?.into_iter().filter(|r| r.open).collect();
-        if !open.is_empty() {
-            for review in open {
-                self.decide(&review).await?;
-            }
-            return Ok(());
-        }
-        let waits = row.wait.as_ref().map(|set| set.waits.clone()).unwrap_or_default();
-        for wait in &waits {
-            if let Wait::Child { run_id } = wait
-                && let Some(child) = self.store.run(*run_id).await.map_err(|e| e.to_string())?
-            {
-                Box::pin(self.look_after(child)).await?;
-            }
-        }
-        if let Some(due) = next_due(row) {
-            let now = self.stage.clock.now();
-            return if due > now { self.let_pass(due.since(now)).await } else { Ok(()) };
-        }
-        let stopped = |wait: &Wait| !matches!(wait, Wait::Child { .. } | Wait::Review { .. });
-        match waits.iter().find(|wait| stopped(wait)) {
-            Some(wait) => Err(format!("the run waits for what nobody brings: {wait:?}")),
-            None => Ok(()),
-        }
-    }
-
-    /// Decides a review as a person does who tries again until told that it counts, and then once
-    /// more, otherwise: that must not count.
-    async fn decide(&mut self, row: &ReviewRow) -> Result<(), String> {
-        let (review, outside) = (&row.request, self.setup.outside.clone());
-        let decision = self.setup.person.decide(row.run_id, review, outside.as_ref()).await;
-        if review.reason == ReviewReason::InDoubt {
-            let subject = &review.subject;
-            self.played.in_doubt.push(format!("{} at {}", subject["tool"], review.position));
-            self.played.rejected += usize::from(matches!(decision, Decision::Reject { .. }));
-        }
-        for _ in 0..LIVES {
-            let process = Process::begin(&self.fuse);
-            let runtime = self.runtime(&process);
-            let asked = runtime.decide(
-                review.review_id,
-                review.subject_digest,
-                decision.clone(),
-                "ann",
-            );
-            let decided = tokio::select! {
-                biased;
-                decided = asked => Some(decided),
-                () = process.death() => None,
-            };
-            match decided {
-                Some(Ok(_)) => return self.decide_otherwise(row).await,
-                Some(Err(e)) if e.code == Code::ReviewClosed => return Ok(()),
-                Some(Err(e)) if e.code != Code::StoreUnreachable => return Err(e.to_string()),
-                Some(Err(_)) => {}
-                None => self.played.deaths += 1,
-            }
-        }
-        Err("the review cannot be decided, however often it is tried".into())
-    }
-
-    async fn decide_otherwise(&mut self, row: &ReviewRow) -> Result<(), String> {
-        let review = &row.request;
-        let other = Decision::Reject { reason: "on second thoughts".into() };
-        let again =
-            self.eyes().decide(review.review_id, review.subject_digest, other, "bob").await;
-        match again {
-            Err(e) if e.code == Code::ReviewClosed => {}
-            other => self.played.broken.push(format!(
-                "I10: {} was decided, and a second decision was answered with {other:?}",
-                review.review_id
-            )),
-        }
-        Ok(())
-    }
-
-    async fn check_parked(&mut self, row: &RunRow) -> Result<(), String> {
-        if let Some(owner) = row.owner {
-            let broken = format!("I7: {} is parked and {owner} owns it", row.run_id);
-            self.played.broken.push(broken);
-        }
-        self.check_explained().await
-    }
-
-    async fn check_explained(&mut self) -> Result<(), String> {
-        let unexplained = self.store.unexplained(()).await.map_err(|e| e.to_string())?;
-        for run_id in unexplained {
-            self.played.broken.push(format!("I7: nothing says why {run_id} does not go on"));
-        }
-        Ok(())
-    }
-
-    /// When everything is over, nothing is held.
-    async fn check_rest(&mut self) -> Result<(), String> {
-        self.check_explained().await?;
-        for session in self.store.sessions(()).await.map_err(|e| e.to_string())? {
-            if session.runs > 0 {
-                let broken = format!("I7: {} still holds {} runs", session.session, session.runs);
-                self.played.broken.push(broken);
-            }
-        }
         Ok(())
     }
 

@@ -17,7 +17,6 @@ use super::{
     process::{Fuse, Timing},
 };
 use crate::{
-    clock::SimulatedClock,
     rig::{Ground, Plot, Setup, Stage},
 };
 
@@ -56,10 +55,7 @@ impl Scene {
             ));
         }
         if now.done != then.done {
-            wrong.push(format!(
-                "I6: it did\n{:#?}\nand undisturbed\n{:#?}",
-                now.done, then.done
-            ));
+            wrong.push(format!("I6: it did\n{:#?}\nand undisturbed\n{:#?}", now.done, then.done));
         }
         wrong
     }
@@ -79,7 +75,7 @@ impl Play {
     fn play(&self, plot: &mut Plot, strikes: &[Strike]) -> Result<Scene, String> {
         let runtime = a_runtime()?;
         let work = async {
-            let clock = Arc::new(SimulatedClock::default());
+            let clock = Arc::new(self.ground.clock());
             let (store, url) = plot.fresh(clock.clone()).await?;
             let stage = Stage { clock, url };
             let setup = (self.make)(stage.clone()).await;

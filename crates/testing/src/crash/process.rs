@@ -172,7 +172,7 @@ impl Process {
     /// Returns at once in a living process, and never in a dead one.
     pub(crate) async fn breathe(&self) {
         if self.dead.is_cancelled() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

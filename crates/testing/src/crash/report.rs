@@ -46,6 +46,11 @@ impl Report {
     /// # Panics
     /// It is not: the panic names every case and what was wrong in it.
     #[track_caller]
+    #[expect(
+        clippy::must_use_candidate,
+        clippy::return_self_not_must_use,
+        reason = "most call it for the panic alone"
+    )]
     #[expect(clippy::panic, reason = "an assertion")]
     pub fn assert_safe(self) -> Self {
         assert!(self.cases > 0, "nothing was tried");

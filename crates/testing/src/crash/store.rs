@@ -36,9 +36,7 @@ const fn timing(operation: &Operation) -> Option<Timing> {
         | Operation::Deliver(_)
         | Operation::OutboxDone(_)
         | Operation::Decide(_) => Some(Timing::Known),
-        Operation::Claim(_) | Operation::FireTimers(_) | Operation::Outbox(_) => {
-            Some(Timing::Told)
-        }
+        Operation::Claim(_) | Operation::FireTimers(_) | Operation::Outbox(_) => Some(Timing::Told),
         Operation::Migrate(())
         | Operation::Facts(())
         | Operation::Flows(())
@@ -58,7 +56,6 @@ fn did_something(reply: &Reply) -> bool {
         Reply::Claim(runs) => !runs.is_empty(),
         Reply::FireTimers(fired) => fired.fired > 0,
         Reply::Outbox(rows) => !rows.is_empty(),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "only rounds of polling are asked")]
         _ => true,
     }
 }
@@ -73,7 +70,6 @@ impl Store for WatchedStore {
         let name = operation.name();
         let session = match &operation {
             Operation::OpenSession(open) => Some(open.session),
-            #[expect(clippy::wildcard_enum_match_arm, reason = "nothing else opens a session")]
             _ => None,
         };
         match timing(&operation) {

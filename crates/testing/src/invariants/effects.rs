@@ -76,14 +76,11 @@ fn without_leave(evidence: &Evidence, arrival: &Arrival) -> Option<String> {
     let definition = evidence.wiring.definition();
     let step = definition.index(&arrival.position.step.step)?;
     let granted = definition.steps.get(step)?.options.grants.contains(&arrival.tool);
-    (!granted).then(|| {
-        format!("I8: `{}` is not granted to {}", arrival.tool, arrival.position.step)
-    })
+    (!granted)
+        .then(|| format!("I8: `{}` is not granted to {}", arrival.tool, arrival.position.step))
 }
 
 fn otherwise(arrival: &Arrival, head: &EffectHead) -> Option<String> {
     let same = head.name == arrival.tool && head.arguments == arrival.arguments;
-    (!same).then(|| {
-        format!("I8: `{}` came where the journal holds {head}", arrival.tool)
-    })
+    (!same).then(|| format!("I8: `{}` came where the journal holds {head}", arrival.tool))
 }

@@ -66,7 +66,8 @@ impl Account {
         let counted = |spend: Spend| spend.only(|dimension| dimension != Dimension::Wall);
         let kept = (counted(run.ledger.spent()), counted(run.ledger.spent_unknown()));
         let reckoned = (counted(self.known), counted(self.unknown));
-        (kept != reckoned).then(|| format!("I5: the ledger says {kept:?}, the entries {reckoned:?}"))
+        (kept != reckoned)
+            .then(|| format!("I5: the ledger says {kept:?}, the entries {reckoned:?}"))
     }
 }
 

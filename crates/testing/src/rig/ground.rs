@@ -1,6 +1,6 @@
 //! The stores a test can stand on, each empty when it begins.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use mainstay_core::{
     port::{Clock, Entropy},
@@ -14,7 +14,7 @@ use mainstay_store::{
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
-use crate::postgres::TestDatabase;
+use crate::{clock::SimulatedClock, postgres::TestDatabase};
 
 /// Which store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,6 +35,18 @@ impl std::fmt::Display for Ground {
             Self::Sqlite => "sqlite",
             Self::Postgres => "postgres",
         })
+    }
+}
+
+impl Ground {
+    /// Returns a clock on which nobody looks more often than the store can bear.
+    pub(crate) fn clock(self) -> SimulatedClock {
+        let milliseconds = match self {
+            Self::Memory => 1,
+            Self::Sqlite => 3,
+            Self::Postgres => 8,
+        };
+        SimulatedClock::default().with_longest_wait(Duration::from_millis(milliseconds))
     }
 }
 

@@ -44,9 +44,7 @@ impl Default for Person {
 impl Person {
     /// Makes a person who answers what flows ask.
     #[must_use]
-    pub fn answering(
-        answer: impl Fn(&ReviewRequest) -> Decision + Send + Sync + 'static,
-    ) -> Self {
+    pub fn answering(answer: impl Fn(&ReviewRequest) -> Decision + Send + Sync + 'static) -> Self {
         Self { answer: Arc::new(answer), absent: Absent::default() }
     }
 
@@ -80,9 +78,8 @@ impl Person {
 }
 
 fn doubt(run_id: RunId, subject: &Value) -> Doubt {
-    let text = |name: &str| {
-        subject.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let text =
+        |name: &str| subject.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     Doubt {
         run_id,
         tool: text("tool"),

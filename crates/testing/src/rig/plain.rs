@@ -48,11 +48,15 @@ impl Rig {
     ///
     /// # Errors
     /// There is no such store to be had.
-    pub async fn on<F>(ground: Ground, seed: u64, setup: impl FnOnce(Stage) -> F) -> Result<Self, String>
+    pub async fn on<F>(
+        ground: Ground,
+        seed: u64,
+        setup: impl FnOnce(Stage) -> F,
+    ) -> Result<Self, String>
     where
         F: Future<Output = Setup>,
     {
-        let clock = Arc::new(SimulatedClock::default());
+        let clock = Arc::new(ground.clock());
         let mut plot = Plot::on(ground).await?;
         let (store, url) = plot.fresh(clock.clone()).await?;
         let stage = Stage { clock: clock.clone(), url };
@@ -105,7 +109,7 @@ impl Rig {
             if row.status == RunStatus::Parked && next_due(&row).is_some() {
                 self.clock.advance(Duration::from_secs(1));
             }
-            tokio::time::sleep(Duration::from_millis(2)).await;
+            tokio::time::sleep(self.clock.longest_wait()).await;
         }
     }
 

@@ -1,5 +1,7 @@
 //! The harness on a flow that has everything: proofs, planted faults, determinism.
 
+#![cfg(test)]
+
 mod determinism;
 mod everywhere;
 mod planted;

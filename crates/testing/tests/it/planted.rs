@@ -29,9 +29,9 @@ fn says(report: &Report, word: &str) -> bool {
 
 async fn forgetful_bank(stage: Stage) -> Setup {
     let world = World::default();
-    let tools = sale::tools(&world).into_iter().map(|tool| {
-        if tool.spec().name == "charge" { tool.ignoring_keys() } else { tool }
-    });
+    let tools = sale::tools(&world)
+        .into_iter()
+        .map(|tool| if tool.spec().name == "charge" { tool.ignoring_keys() } else { tool });
     sale::setup_with(&stage, world.clone(), tools.collect(), "4711")
 }
 
