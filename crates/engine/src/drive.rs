@@ -260,7 +260,7 @@ impl Drive {
             let moved = self.turn().await?;
             // An action's outcome that did not end its step is not left to the next crash.
             self.commit_due |= std::mem::take(&mut self.acted) && self.book.has_unsaved();
-            if std::mem::take(&mut self.commit_due) {
+            if std::mem::take(&mut self.commit_due) && !self.is_done() {
                 self.book.commit().await?;
                 self.send_waiting();
                 continue;
@@ -339,6 +339,12 @@ impl Drive {
                 }
             }
         }
+    }
+
+    /// Every step is over: its end rides with the last step's.
+    fn is_done(&self) -> bool {
+        let idle = self.open.is_empty() && self.calls.is_empty() && self.waiting_calls.is_empty();
+        idle && self.book.run.ending.is_none() && self.book.run.is_at_rest()
     }
 
     /// Decides what becomes of a run in which nothing is under way.

@@ -215,6 +215,8 @@ impl Projection {
         }
         effect.arguments = effect.arguments.take().or_else(|| settled.arguments.clone());
         effect.attempts.extend(settled.failed.iter().cloned());
+        // Attempts before the outcome do not say what the code had seen.
+        effect.seen = effect.seen.max(settled.seen);
         effect.resolution = Some(resolution);
         effect.resolved_at = Some(place);
         Ok(())

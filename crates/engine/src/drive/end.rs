@@ -92,7 +92,7 @@ impl Drive {
         let forward: Vec<_> =
             self.open.keys().filter(|key| !undoes(&self.book.run, key)).cloned().collect();
         for key in forward {
-            self.withdraw_waits(&key)?;
+            self.withdraw_waits(&key);
             self.open.remove(&key);
         }
         if !self.open.is_empty() || self.waits_for_retry() {

@@ -102,6 +102,11 @@ impl OpenStep {
         self.future = None;
     }
 
+    /// Returns whether its code will see nothing any more: it has a result, or it is frozen.
+    pub(super) fn is_over(&self) -> bool {
+        self.future.is_none()
+    }
+
     /// Polls it again at the next turn.
     pub(super) fn wake(&self) {
         self.waker.woken.store(true, Ordering::Release);

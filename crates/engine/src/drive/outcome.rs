@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mainstay_core::{
     breaker::Health,
-    budget::{Refusal, Settlement},
+    budget::Settlement,
     effect::{EffectOutcome, EffectPosition, FailedAttempt},
     failure::{Failure, Retryability},
     journal::{EffectSettled, Entry},
@@ -112,9 +112,13 @@ impl Drive {
         match again.filter(|_| may_repeat && self.affords_retry(&call)) {
             Some(delay) if delay <= LONGEST_WAIT => {
                 call.failed.push(failed);
+                // Charged before the repeat is reserved: both count.
+                self.keep_attempts(&call)?;
+                call.failed.clear();
+                call.spend = Settlement::NOTHING;
                 call.attempt += 1;
                 call.delay = delay;
-                self.admit_again(call)
+                self.admit(call)
             }
             _ if took_effect == TookEffect::Unknown && class != EffectClass::Read => {
                 call.failed.push(failed);
@@ -127,17 +131,6 @@ impl Drive {
     fn affords_retry(&self, call: &Call) -> bool {
         let gate = call.target.gate();
         gate.is_none_or(|gate| self.desk.runtime.gates.attempt(&gate, call.attempt + 1))
-    }
-
-    /// A repeat is a call like any other; when the budget does not allow it, the attempts so far
-    /// are kept.
-    fn admit_again(&mut self, call: Call) -> Result<(), Stop> {
-        let worst = self.worst_case(&call);
-        let fits = self.book.run.ledger.clone().reserve(&self.book.run.ledger.limited(&worst));
-        if matches!(fits, Err(Refusal::Exhausted(_))) {
-            self.keep_attempts(&call)?;
-        }
-        self.admit(call)
     }
 
     pub(super) fn keep_attempts(&mut self, call: &Call) -> Result<(), Stop> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use mainstay_core::{
+    budget::{Settlement, Spend},
     code::Code,
     digest::Digest,
     effect::{EffectOutcome, EffectPosition},
@@ -109,15 +110,14 @@ impl Drive {
         intent: &Intent,
         payloads: Vec<Payload>,
     ) -> Result<(), Stop> {
-        let calls =
-            mainstay_core::budget::Spend { tool_calls: 1, ..mainstay_core::budget::Spend::ZERO };
+        let spend = self.uncounted(request, intent);
         let settled = EffectSettled {
             position: request.position.clone(),
             head: request.head.clone(),
             attempt: intent.attempt,
             failed: Vec::new(),
             outcome,
-            spend: mainstay_core::budget::Settlement::known(calls),
+            spend,
             seen: request.seen,
             started_at: intent.first_sent_at,
             arguments: None,
@@ -125,6 +125,21 @@ impl Drive {
         };
         self.acted = true;
         self.book.push(&Entry::EffectSettled(Box::new(settled)), payloads)
+    }
+
+    /// Returns what the call has used and nobody has counted. Where a limit speaks of calls, the
+    /// advance of the crashed worker was charged; where the worker lived, the attempt was.
+    fn uncounted(&self, request: &Request, intent: &Intent) -> Settlement {
+        let call = Spend { tool_calls: 1, ..Spend::ZERO };
+        let record = self.book.run.effect(&request.position);
+        let tried = |record: &EffectRecord| {
+            record.attempts.iter().any(|attempt| attempt.attempt == intent.attempt)
+        };
+        let limited = self.book.run.ledger.limited(&call) != Spend::ZERO;
+        if limited || record.is_some_and(tried) {
+            return Settlement::NOTHING;
+        }
+        Settlement::known(call)
     }
 
     /// A call whose fate is unknown while its worker still lives: the same rules, at once.

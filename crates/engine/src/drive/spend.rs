@@ -1,7 +1,7 @@
 //! What a call may cost at worst, and what it did cost.
 
 use mainstay_core::{
-    budget::{Exhausted, Ledger, Refusal, Reservation, Settlement, Spend},
+    budget::{Dimension, Exhausted, Ledger, Refusal, Reservation, Settlement, Spend},
     journal::Entry,
     model::Cost,
 };
@@ -23,6 +23,9 @@ impl Drive {
         if let Err(late) = self.book.run.ledger.start_at(now) {
             return Ok(Err(late));
         }
+        if let Err(exhausted) = self.within_wall() {
+            return Ok(Err(exhausted));
+        }
         if let Err(exhausted) = self.within_step_budget(call, worst) {
             return Ok(Err(exhausted));
         }
@@ -31,6 +34,19 @@ impl Drive {
             Ok(reservation) => Ok(Ok(reservation)),
             Err(Refusal::Exhausted(exhausted)) => Ok(Err(exhausted)),
             Err(Refusal::AdvanceFirst) => self.advance_and_reserve(&worst),
+        }
+    }
+
+    /// A call uses running time that nobody can name beforehand: it is held below what is left, and
+    /// where nothing is left it is not made.
+    fn within_wall(&self) -> Result<(), Exhausted> {
+        let (dimension, ledger) = (Dimension::Wall, &self.book.run.ledger);
+        let spent = ledger.total_spent().get(dimension);
+        match ledger.limits().get(dimension) {
+            Some(limit) if ledger.available(dimension) == Some(0) => {
+                Err(Exhausted { dimension, limit, spent, asked: 1 })
+            }
+            _ => Ok(()),
         }
     }
 

@@ -6,6 +6,7 @@ use mainstay_core::{
     effect::StepKey,
     failure::Failure,
     flow::schedule::Arrival,
+    fold::steps::StepRun,
     journal::{Cause, Entry},
     payload::Payload,
     retry::RetryPolicy,
@@ -35,7 +36,7 @@ impl Drive {
             return Ok(true);
         }
         let Some(step) = self.open.remove(key) else { return Ok(false) };
-        self.withdraw_waits(key)?;
+        let waits = self.waits_of(key);
         match step.result {
             Some(Ok(done)) => match written(&done) {
                 Ok(payloads) => self.finish_step(key, payloads)?,
@@ -43,6 +44,10 @@ impl Drive {
             },
             Some(Err(failure)) => self.fail_step(key, failure)?,
             None => {}
+        }
+        // An attempt that is tried again finds its waits where it left them.
+        if !self.book.run.step(key).is_some_and(StepRun::is_open) {
+            self.withdraw(waits);
         }
         self.commit_due = true;
         Ok(true)

@@ -51,7 +51,7 @@ impl Drive {
     /// enough to be seen.
     async fn deliver_next(&mut self, key: &StepKey) -> Result<bool, Stop> {
         let Some(step) = self.open.get(key) else { return Ok(false) };
-        if step.result.is_some() {
+        if step.is_over() {
             return Ok(false);
         }
         let seen = step.seen_up_to;

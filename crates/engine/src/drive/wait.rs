@@ -2,7 +2,7 @@
 
 use mainstay_core::{
     code::Code,
-    effect::StepKey,
+    effect::{EffectPosition, StepKey},
     failure::Failure,
     fold::steps::Phase,
     id::{ReviewId, RunId},
@@ -140,11 +140,19 @@ impl Drive {
     }
 
     /// Takes back the waits of a step that is over: what nobody waits for any more.
-    pub(super) fn withdraw_waits(&mut self, key: &StepKey) -> Result<(), Stop> {
+    pub(super) fn withdraw_waits(&mut self, key: &StepKey) {
+        let waits = self.waits_of(key);
+        self.withdraw(waits);
+    }
+
+    pub(super) fn waits_of(&self, key: &StepKey) -> Vec<(EffectPosition, Wait)> {
         let open = self.book.run.open_waits();
         let mine = open.into_iter().filter(|(effect, _)| effect.position.step == *key);
-        let mine: Vec<_> = mine.map(|(e, wait)| (e.position.clone(), wait.clone())).collect();
-        for (position, wait) in mine {
+        mine.map(|(effect, wait)| (effect.position.clone(), wait.clone())).collect()
+    }
+
+    pub(super) fn withdraw(&mut self, waits: Vec<(EffectPosition, Wait)>) {
+        for (position, wait) in waits {
             match wait {
                 Wait::Review { review_id, .. } => {
                     self.book.side.timers_off.push(position.to_string());
@@ -161,7 +169,6 @@ impl Drive {
                 | Wait::Quarantine { .. } => {}
             }
         }
-        Ok(())
     }
 
     fn cancel_child(&mut self, run_id: RunId) {
