@@ -1,12 +1,21 @@
 //! The engine on real stores, through the macros its users write.
 
 #![cfg(test)]
+#![expect(
+    dropping_references,
+    clippy::wildcard_enum_match_arm,
+    clippy::string_slice,
+    reason = "tests build programs in one line, and look at one kind of entry at a time"
+)]
 
+mod budgets;
 mod local;
 mod models;
 mod peer_defects;
+mod recovery;
 mod rig;
 mod runs;
+mod sagas;
 mod steps;
 mod tap;
 mod tools;

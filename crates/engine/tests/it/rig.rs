@@ -305,5 +305,5 @@ pub(crate) fn kinds(view: &RunView) -> Vec<&'static str> {
 
 /// Returns the words of what a parked run waits for.
 pub(crate) fn waits(row: &RunRow) -> Vec<&'static str> {
-    row.wait.as_ref().map(|wait| wait.words()).unwrap_or_default()
+    row.wait.as_ref().map(mainstay_core::wait::WaitSet::words).unwrap_or_default()
 }

@@ -95,11 +95,6 @@ impl Probe {
         })
     }
 
-    /// Says what a look at the other side finds from now on.
-    pub(crate) fn is_there(&self, found: Reconciled) {
-        *self.there.lock().unwrap() = found;
-    }
-
     pub(crate) fn count(&self) -> usize {
         self.calls.lock().unwrap().len()
     }

@@ -76,9 +76,9 @@ async fn f_killed_between_any_two_calls_the_run_goes_on_and_acts_once() {
         let run_id = first.start("shop", json!({})).await;
         let worker = first.worker();
         if killed_in == "charge" {
-            charge.called(1).await
+            charge.called(1).await;
         } else {
-            ship.called(1).await
+            ship.called(1).await;
         }
         worker.kill().await;
         first.let_leases_lapse();
