@@ -133,7 +133,7 @@ impl Node {
 /// The flow asks for `async`, `&self` and borrowed values, whether or not a step needs them.
 fn shape_is_given() -> Attribute {
     parse_quote! {
-        #[allow(clippy::unused_async, clippy::unused_self, clippy::trivially_copy_pass_by_ref)]
+        #[allow(clippy::ptr_arg, clippy::unused_async, clippy::unused_self, clippy::trivially_copy_pass_by_ref)]
     }
 }
 

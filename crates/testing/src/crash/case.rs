@@ -11,14 +11,7 @@ use mainstay_core::{
     code::Code,
     id::RunId,
     journal::JournalRow,
-    port::Clock,
-    review::{Decision, ReviewReason},
-    run::RunStatus,
-    store::{
-        Store,
-        row::{ReviewFilter, ReviewRow, RunRow},
-    },
-    wait::Wait,
+    store::{Store, row::RunRow},
 };
 use mainstay_engine::{
     commands::StartRun,
@@ -38,7 +31,7 @@ use super::{
 use crate::{
     clock::SeededEntropy,
     invariants,
-    rig::{Setup, Stage, listing, next_due},
+    rig::{Setup, Stage, listing},
 };
 
 /// How long a case may take in reality.

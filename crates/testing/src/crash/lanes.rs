@@ -16,9 +16,7 @@ use super::{
     point::{Point, Strike},
     process::{Fuse, Timing},
 };
-use crate::{
-    rig::{Ground, Plot, Setup, Stage},
-};
+use crate::rig::{Ground, Plot, Setup, Stage};
 
 type Made = Pin<Box<dyn Future<Output = Setup>>>;
 

@@ -73,7 +73,7 @@ impl Sale {
     #[step(compensate = pay_back, grants = ["charge"])]
     async fn pay(&mut self, cx: &StepContext, #[from(reserve)] held: &String) -> Result<String> {
         let receipt = cx.tool(("charge", json!({ "cents": self.cents }))).await.required()?;
-        self.receipts.extend([held.clone(), text(&receipt)]);
+        self.receipts.extend([String::clone(held), text(&receipt)]);
         Ok(text(&receipt))
     }
 
