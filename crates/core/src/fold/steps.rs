@@ -83,6 +83,12 @@ impl StepRun {
         self.pinned.iter().chain(seen).map(|held| &held.payload.label)
     }
 
+    /// Returns whether an action of it was announced and nobody knows what became of it.
+    #[must_use]
+    pub fn has_open_intent(&self) -> bool {
+        self.is_open() && self.effects.iter().any(|e| e.intent.is_some() && e.resolution.is_none())
+    }
+
     /// Returns whether it has ended, well or not.
     #[must_use]
     pub const fn is_over(&self) -> bool {

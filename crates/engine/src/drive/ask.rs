@@ -34,9 +34,9 @@ impl Drive {
         let undoing = self.book.run.step(key).is_some_and(|step| step.undoes.is_some());
         match ask {
             _ if known => Ok(()),
+            Ask::Call(callee) if announced => self.recover(request, callee).await,
             // Nothing new is begun for a step that will be let go.
             _ if self.book.run.unwinding && !undoing => Ok(()),
-            Ask::Call(callee) if announced => self.recover(request, callee).await,
             Ask::Call(callee) => self.call(request, callee),
             Ask::Wait(wait) => self.open_wait(request, wait),
             Ask::Now => {

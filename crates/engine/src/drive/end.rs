@@ -86,11 +86,13 @@ impl Drive {
     /// Nothing is under way any more: open steps are let go, compensations run one by one, last
     /// finished first, and then the run ends.
     pub(super) async fn unwind(&mut self) -> Result<Rest, Stop> {
-        let undoes = |run: &Projection, key: &StepKey| {
-            run.step(key).is_some_and(|step| step.undoes.is_some())
+        // What may have happened is not forgotten because the run ends: its step stays until a look
+        // at the other side, or a person, has said what became of it.
+        let stays = |run: &Projection, key: &StepKey| {
+            run.step(key).is_some_and(|step| step.undoes.is_some() || step.has_open_intent())
         };
         let forward: Vec<_> =
-            self.open.keys().filter(|key| !undoes(&self.book.run, key)).cloned().collect();
+            self.open.keys().filter(|key| !stays(&self.book.run, key)).cloned().collect();
         for key in forward {
             self.withdraw_waits(&key);
             self.open.remove(&key);

@@ -29,9 +29,11 @@ impl Drive {
     /// must wait for if this worker's code is not the one they began with.
     pub(super) async fn reopen(&mut self, asked_again: bool) -> Result<Option<Wait>, Stop> {
         if self.book.run.unwinding {
-            let compensations =
-                |key: &StepKey| self.book.run.step(key).is_some_and(|step| step.undoes.is_some());
-            let keys = self.open_keys().into_iter().filter(compensations).collect::<Vec<_>>();
+            let run = &self.book.run;
+            let needed = |key: &StepKey| {
+                run.step(key).is_some_and(|step| step.undoes.is_some() || step.has_open_intent())
+            };
+            let keys = self.open_keys().into_iter().filter(needed).collect::<Vec<_>>();
             return self.reopen_all(keys, asked_again).await;
         }
         let keys = self.open_keys();

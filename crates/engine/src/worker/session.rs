@@ -140,6 +140,10 @@ impl Session {
                 next_beat = clock.boot() + options.beat;
                 continue;
             }
+            // Ended drivers give their places back before more runs are asked for.
+            while let Some(ended) = self.drivers.try_join_next() {
+                self.driver_ended(ended.ok());
+            }
             let found = self.claim().await;
             idle = if found > 0 { options.poll.0 } else { (idle * 2).min(options.poll.1) };
             let full = self.drivers.len() >= options.concurrency;

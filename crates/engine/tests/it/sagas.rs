@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mainstay::prelude::*;
-use mainstay_core::{run::RunStatus, tool::EffectClass};
+use mainstay_core::{journal::Entry, run::RunStatus, tool::EffectClass};
 use mainstay_engine::commands::RunView;
 use serde_json::{Value, json};
 
@@ -190,4 +190,47 @@ async fn a_cancellation_reaches_a_run_in_a_call_that_never_ends() {
     rig.wait_for(run_id, |row| row.status == RunStatus::Cancelled).await;
     worker.stop().await;
     assert_eq!((work.count(), close.count()), (1, 1));
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+struct Both {}
+
+#[flow(name = "both", version = 1)]
+impl Both {
+    #[start(grants = ["transfer"])]
+    async fn transfer(&self, cx: &StepContext) -> Result<Value> {
+        Ok(cx.tool(("transfer", json!({}))).await.required()?)
+    }
+
+    #[start(grants = ["fail"])]
+    async fn fail(&self, cx: &StepContext) -> Result<Value> {
+        Ok(cx.tool(("fail", json!({}))).await.required()?)
+    }
+
+    #[listen(and_(transfer, fail))]
+    async fn end(&self) -> Result<()> {
+        Err(StepError::new("never reached"))
+    }
+}
+
+#[tokio::test]
+async fn an_action_in_doubt_is_not_forgotten_by_a_run_that_fails() {
+    let world = World::memory();
+    let transfer = Probe::hanging_once("transfer", EffectClass::AtMostOnce, json!("sent"));
+    let fail = Probe::new("fail", EffectClass::Read, |_, _| {
+        std::future::ready(Err(ToolFailure::refused("no")))
+    });
+    let program =
+        || world.program(|p| drop(p.flow::<Both>().tool(transfer.clone()).tool(fail.clone())));
+    let first = program();
+    let run_id = first.start("both", json!({})).await;
+    let worker = first.worker();
+    transfer.called(1).await;
+    first.wait_for_entry(run_id, |entry| matches!(entry, Entry::Unwinding { .. })).await;
+    worker.kill().await;
+    first.let_leases_lapse();
+
+    let view = program().drive(run_id).await;
+    assert_ne!(view.row.status, RunStatus::Failed, "money may have moved, and nobody is told");
+    assert_eq!(transfer.count(), 1);
 }
