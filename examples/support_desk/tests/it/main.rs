@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod conversation;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod desk;
