@@ -12,6 +12,7 @@ mod inbox;
 mod index;
 mod journal;
 mod local;
+mod pieces;
 mod reviews;
 mod runs;
 mod schema;

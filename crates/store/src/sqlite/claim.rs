@@ -13,10 +13,19 @@ use mainstay_core::{
 };
 
 use super::{
+    journal::NewRow,
     runs::run_id,
     scope::{Blob, Scope, column},
 };
 use crate::wire;
+
+/// Every change of a claim, so that they cross to SQLite's thread together.
+const OWN: &str = "
+    UPDATE mainstay_runs SET status = 'running', epoch = ?2, owner = ?3, wait = NULL
+    WHERE run_id = ?1;
+    INSERT INTO mainstay_claims (run_id, tenant, owner, inbox_seen) VALUES (?1, ?4, ?3, ?5);
+    DELETE FROM mainstay_ready WHERE run_id = ?1;
+    INSERT OR IGNORE INTO mainstay_run_changes (run_id) VALUES (?1)";
 
 impl Scope<'_> {
     /// Claims up to one run per nonce. A run that has crashed its workers is claimed alone.
@@ -96,7 +105,7 @@ impl Scope<'_> {
         run.wait = None;
         let position = self.last_position(run.run_id).await? + 1;
         let row = wire::claimed_row(request.session, nonce, position, run.epoch, request.at)?;
-        self.insert_row(run.run_id, &run.tenant, &row).await?;
+        self.insert_rows(&[NewRow { run_id: run.run_id, tenant: &run.tenant, row: &row }]).await?;
         self.own(&run, request.session).await?;
         let journal = self.journal(run.run_id, run.checkpoint.max(1), u32::MAX).await?;
         let inbox = self.unread(run.run_id).await?;
@@ -112,22 +121,12 @@ impl Scope<'_> {
     }
 
     async fn own(&mut self, run: &RunRow, session: SessionId) -> Result<(), StoreError> {
-        let set = "UPDATE mainstay_runs SET status = 'running', epoch = ?, owner = ?, wait = NULL
-                   WHERE run_id = ?";
-        let set = sqlx::query(set)
+        let own = sqlx::query(OWN)
+            .bind(run.run_id.blob())
             .bind(wire::int(run.epoch))
             .bind(session.blob())
-            .bind(run.run_id.blob());
-        self.change(set).await?;
-        let add = "INSERT INTO mainstay_claims (run_id, tenant, owner, inbox_seen)
-                   VALUES (?, ?, ?, ?)";
-        let add = sqlx::query(add)
-            .bind(run.run_id.blob())
             .bind(&run.tenant)
-            .bind(session.blob())
             .bind(wire::int(run.inbox_head));
-        self.change(add).await?;
-        self.dequeue(run.run_id).await?;
-        self.changed(run.run_id).await
+        self.change(own).await.map(drop)
     }
 }

@@ -8,10 +8,46 @@ use mainstay_core::{
     store::{StoreError, operation::PayloadRequest},
     time::Timestamp,
 };
-use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
-use super::scope::{Blob, Scope, column};
+use super::{
+    pieces::pieces,
+    scope::{Blob, Scope, column},
+};
 use crate::{payload, wire};
+
+fn payload_rows(large: &[(NewRow<'_>, &Payload)]) -> QueryBuilder<Sqlite> {
+    let add = "INSERT OR IGNORE INTO mainstay_payloads (week, tenant, digest, bytes) ";
+    let mut sql = QueryBuilder::new(add);
+    sql.push_values(large, |mut values, (new, payload)| {
+        values
+            .push_bind(wire::week(new.run_id))
+            .push_bind(new.tenant)
+            .push_bind(&payload.digest().as_bytes()[..])
+            .push_bind(payload::compress(payload));
+    });
+    sql
+}
+
+fn journal_rows(rows: &[NewRow<'_>]) -> QueryBuilder<Sqlite> {
+    let add = "INSERT INTO mainstay_journal
+                   (run_id, position, tenant, epoch, prev, link, kind, at, body, payloads) ";
+    let mut sql = QueryBuilder::new(add);
+    sql.push_values(rows, |mut values, NewRow { run_id, tenant, row }| {
+        values
+            .push_bind(run_id.blob())
+            .push_bind(wire::int(row.position))
+            .push_bind(*tenant)
+            .push_bind(wire::int(row.epoch))
+            .push_bind(&row.prev.as_bytes()[..])
+            .push_bind(&row.link.as_bytes()[..])
+            .push_bind(&row.kind)
+            .push_bind(row.at.micros())
+            .push_bind(row.body.as_slice())
+            .push_bind(payload::encode(payload::split(&row.payloads).0));
+    });
+    sql
+}
 
 fn journal_row(row: &SqliteRow) -> Result<JournalRow, StoreError> {
     Ok(JournalRow {
@@ -26,49 +62,28 @@ fn journal_row(row: &SqliteRow) -> Result<JournalRow, StoreError> {
     })
 }
 
-impl Scope<'_> {
-    /// Adds a row with its payloads.
-    pub(super) async fn insert_row(
-        &mut self,
-        run_id: RunId,
-        tenant: &str,
-        row: &JournalRow,
-    ) -> Result<(), StoreError> {
-        let (small, large) = payload::split(&row.payloads);
-        for payload in large {
-            self.keep_payload(run_id, tenant, payload).await?;
-        }
-        let add = "INSERT INTO mainstay_journal
-                       (run_id, position, tenant, epoch, prev, link, kind, at, body, payloads)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-        let add = sqlx::query(add)
-            .bind(run_id.blob())
-            .bind(wire::int(row.position))
-            .bind(tenant)
-            .bind(wire::int(row.epoch))
-            .bind(&row.prev.as_bytes()[..])
-            .bind(&row.link.as_bytes()[..])
-            .bind(&row.kind)
-            .bind(row.at.micros())
-            .bind(row.body.as_slice())
-            .bind(payload::encode(small));
-        self.change(add).await.map(drop)
-    }
+/// A row for the journal of a run.
+#[derive(Clone, Copy)]
+pub(super) struct NewRow<'a> {
+    pub(super) run_id: RunId,
+    pub(super) tenant: &'a str,
+    pub(super) row: &'a JournalRow,
+}
 
-    async fn keep_payload(
-        &mut self,
-        run_id: RunId,
-        tenant: &str,
-        payload: &Payload,
-    ) -> Result<(), StoreError> {
-        let add = "INSERT OR IGNORE INTO mainstay_payloads (week, tenant, digest, bytes)
-                   VALUES (?, ?, ?, ?)";
-        let add = sqlx::query(add)
-            .bind(wire::week(run_id))
-            .bind(tenant)
-            .bind(&payload.digest().as_bytes()[..])
-            .bind(payload::compress(payload));
-        self.change(add).await.map(drop)
+impl Scope<'_> {
+    /// Adds rows with their payloads.
+    pub(super) async fn insert_rows(&mut self, rows: &[NewRow<'_>]) -> Result<(), StoreError> {
+        let large = rows.iter().flat_map(|new| {
+            let (_, large) = payload::split(&new.row.payloads);
+            large.into_iter().map(|payload| (*new, payload))
+        });
+        for piece in pieces(&large.collect::<Vec<_>>()) {
+            self.change(payload_rows(piece).build()).await?;
+        }
+        for piece in pieces(rows) {
+            self.change(journal_rows(piece).build()).await?;
+        }
+        Ok(())
     }
 
     /// Returns a part of a journal with the payloads that stand in its rows.

@@ -1,7 +1,7 @@
 //! Reviews: opened with a commit, decided once.
 
 use mainstay_core::{
-    id::{ReviewId, RunId},
+    id::ReviewId,
     inbox::InboxBody,
     store::{
         StoreError,
@@ -56,12 +56,6 @@ impl Scope<'_> {
             self.change(add).await?;
         }
         Ok(())
-    }
-
-    /// Closes what a run that has ended still asked.
-    pub(super) async fn close_reviews(&mut self, run_id: RunId) -> Result<(), StoreError> {
-        let close = sqlx::query("UPDATE mainstay_reviews SET open = 0 WHERE run_id = ? AND open");
-        self.change(close.bind(run_id.blob())).await.map(drop)
     }
 
     /// Decides a review and tells its run, in one transaction.

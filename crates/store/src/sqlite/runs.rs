@@ -13,6 +13,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::{
     flows::flow_version,
+    journal::NewRow,
     scope::{Blob, Scope, column},
 };
 use crate::{sound, wire};
@@ -63,7 +64,8 @@ impl Scope<'_> {
         if let Some((key, input)) = &run.key {
             self.keep_key(run, key, *input).await?;
         }
-        self.insert_row(run.run_id, &run.tenant, &run.first).await?;
+        let first = NewRow { run_id: run.run_id, tenant: &run.tenant, row: &run.first };
+        self.insert_rows(&[first]).await?;
         self.enqueue(run.run_id).await?;
         Ok(CreatedRun::Created)
     }

@@ -43,12 +43,6 @@ impl Scope<'_> {
         self.change(remove.bind(run_id.blob()).bind(key)).await.map(drop)
     }
 
-    /// Drops every timer of a run that has ended.
-    pub(super) async fn drop_timers(&mut self, run_id: RunId) -> Result<(), StoreError> {
-        let remove = sqlx::query("DELETE FROM mainstay_timers WHERE run_id = ?");
-        self.change(remove.bind(run_id.blob())).await.map(drop)
-    }
-
     /// Turns due timers into messages. A timer's row goes in the transaction that raises the
     /// inbox's head.
     pub(super) async fn fire_timers(&mut self, limit: u32) -> Result<FiredTimers, StoreError> {
