@@ -5,6 +5,7 @@ use anyhow::{Result, bail};
 use crate::claims::Selection;
 use crate::drift::Mode;
 use crate::figure_tests::TestSelection;
+use crate::fresh_clone::Part;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -18,8 +19,13 @@ cargo xtask COMMAND
   claims [GLOB] [--list] [--quick] [--kind exact|timing] [--allow-skip]
                                     runs what docs/claims.toml promises
   figure NAME -- COMMAND…           runs COMMAND; its line `figure NAME=…` becomes the last line
+  figure-of NAME POINTER UNIT -- COMMAND…
+                                    runs COMMAND; the number at POINTER of the JSON it prints
+                                    becomes a figure
   figure-tests NAME [-p PACKAGE]… [--include-ignored] FILTER…
                                     runs the matching tests; prints how many passed as a figure
+  figure-time NAME -- ARGUMENTS…    builds the release binary; prints how long it runs as a figure
+  fresh-clone demo|tests            what the README says first, in a clone that was never built
 
 Exit codes: 0 all is well, 1 something failed, 2 usage; `figure` passes a 77 (skipped) on.";
 
@@ -34,7 +40,10 @@ pub(crate) enum Command {
     Drift { mode: Mode },
     Claims(Selection),
     Figure { name: String, command: Vec<String> },
+    FigureOf { name: String, pointer: String, unit: String, command: Vec<String> },
     FigureTests { name: String, selection: TestSelection },
+    FigureTime { name: String, arguments: Vec<String> },
+    FreshClone { part: Part },
 }
 
 impl Command {
@@ -51,18 +60,33 @@ impl Command {
             ["drift"] => Self::Drift { mode: Mode::Compare },
             ["drift", "--write"] => Self::Drift { mode: Mode::Write },
             ["claims", rest @ ..] => Self::Claims(Selection::parse(rest)?),
-            ["figure", name, "--", command @ ..] if !command.is_empty() => Self::Figure {
-                name: (*name).to_owned(),
-                command: command.iter().map(|word| (*word).to_owned()).collect(),
-            },
+            ["figure", name, "--", command @ ..] if !command.is_empty() => {
+                Self::Figure { name: (*name).to_owned(), command: owned(command) }
+            }
+            ["figure-of", name, pointer, unit, "--", command @ ..] if !command.is_empty() => {
+                Self::FigureOf {
+                    name: (*name).to_owned(),
+                    pointer: (*pointer).to_owned(),
+                    unit: (*unit).to_owned(),
+                    command: owned(command),
+                }
+            }
             ["figure-tests", name, rest @ ..] => Self::FigureTests {
                 name: (*name).to_owned(),
                 selection: TestSelection::parse(rest)?,
             },
+            ["figure-time", name, "--", arguments @ ..] if !arguments.is_empty() => {
+                Self::FigureTime { name: (*name).to_owned(), arguments: owned(arguments) }
+            }
+            ["fresh-clone", part] => Self::FreshClone { part: Part::parse(part)? },
             other => bail!("cannot read `{}`", other.join(" ")),
         };
         Ok(command)
     }
+}
+
+fn owned(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
 }
 
 #[cfg(test)]
@@ -82,7 +106,10 @@ mod tests {
             };
             let rest = match name {
                 "figure" => "f -- true",
+                "figure-of" => "f /field us -- true",
                 "figure-tests" => "f some_test",
+                "figure-time" => "f -- --help",
+                "fresh-clone" => "demo",
                 _ => "",
             };
             assert_ne!(parse(&format!("{name} {rest}")).unwrap(), Command::Help, "{name}");
@@ -91,7 +118,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        for line in ["frobnicate", "ci now", "figure f --", "claims --fast", "figure-tests f"] {
+        for line in [
+            "frobnicate",
+            "ci now",
+            "figure f --",
+            "claims --fast",
+            "figure-tests f",
+            "fresh-clone",
+        ] {
             parse(line).unwrap_err();
         }
     }

@@ -17,7 +17,10 @@ mod command_line;
 mod drift;
 mod environment;
 mod figure;
+mod figure_of;
 mod figure_tests;
+mod figure_time;
+mod fresh_clone;
 mod house;
 mod shell;
 mod stopwatch;
@@ -58,6 +61,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Drift { mode } => drift::run(mode),
         Command::Claims(selection) => claims::run(&selection),
         Command::Figure { name, command } => figure::run(&name, &command),
+        Command::FigureOf { name, pointer, unit, command } => {
+            figure_of::run(&name, &pointer, &unit, &command)
+        }
         Command::FigureTests { name, selection } => figure_tests::run(&name, &selection),
+        Command::FigureTime { name, arguments } => figure_time::run(&name, &arguments),
+        Command::FreshClone { part } => fresh_clone::run(part),
     }
 }

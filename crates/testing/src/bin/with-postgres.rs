@@ -2,28 +2,50 @@
 //!
 //! The server that is found or started lives as long as the command, which sees it as
 //! `DATABASE_URL`. So a thousand test processes share one server instead of starting a thousand.
+//! With `--fresh` the command sees an empty database on it, which is dropped afterwards.
 
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt::Display;
 use std::process::{Command, ExitCode};
 
-use mainstay_testing::postgres::Server;
+use mainstay_testing::postgres::{Server, ServerError, TestDatabase};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let mut words = std::env::args_os().skip(1).skip_while(|word| word == "--");
-    let Some(program) = words.next() else {
-        return refuse(2, &"usage: with-postgres -- COMMAND [ARGUMENT]…");
+    let mut words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let fresh = words.first().is_some_and(|word| word == "--fresh");
+    words.drain(..usize::from(fresh));
+    words.drain(..words.iter().take_while(|word| *word == "--").count());
+    let Some((program, arguments)) = words.split_first() else {
+        return refuse(2, &"usage: with-postgres [--fresh] -- COMMAND [ARGUMENT]…");
     };
-    let server = match Server::find_or_start().await {
-        Ok(server) => server,
-        Err(error) => return refuse(1, &whole(&error)),
-    };
-    match Command::new(&program).args(words).env("DATABASE_URL", server.url()).status() {
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let ended = if fresh { on_a_database(command).await } else { on_a_server(command).await };
+    ended.unwrap_or_else(|error| refuse(1, &whole(&error)))
+}
+
+async fn on_a_server(command: Command) -> Result<ExitCode, ServerError> {
+    let server = Server::find_or_start().await?;
+    Ok(run(command, server.url()))
+}
+
+async fn on_a_database(command: Command) -> Result<ExitCode, ServerError> {
+    let server = Server::find_or_start().await?;
+    let database = TestDatabase::create_on(server.url()).await?;
+    let code = run(command, database.url());
+    database.close().await?;
+    Ok(code)
+}
+
+fn run(mut command: Command, url: &str) -> ExitCode {
+    match command.env("DATABASE_URL", url).status() {
         // A command that died of a signal has no code; it did not succeed either.
         Ok(status) => ExitCode::from(status.code().map_or(1, |code| code.try_into().unwrap_or(1))),
         Err(error) => {
-            refuse(127, &format!("error: running {}: {error}", program.to_string_lossy()))
+            let program = command.get_program().to_string_lossy();
+            refuse(127, &format!("error: running {program}: {error}"))
         }
     }
 }
