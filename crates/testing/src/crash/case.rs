@@ -34,8 +34,11 @@ use crate::{
     rig::{Setup, Stage, listing},
 };
 
-/// How long a case may take in reality.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Nothing may happen in a case for this long in reality; a slow machine alone is no finding.
+const STILLNESS: Duration = Duration::from_secs(120);
+
+/// Points a case may pass; one that passes more goes round in circles.
+const POINTS: usize = 20_000;
 
 /// Waits up to this long are passed while the worker lives; beats keep its lease. Over longer ones
 /// nobody lives: the worker stops, the clock is moved, another starts.
@@ -165,12 +168,12 @@ impl Case {
     }
 
     async fn drive(&mut self, run_id: RunId) -> Result<(), String> {
-        let over = tokio::time::timeout(PATIENCE, self.until_over(run_id)).await;
-        let why = match over {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(why)) => why,
-            Err(_) => "the run came to no rest".to_owned(),
+        let fuse = self.fuse.clone();
+        let over = tokio::select! {
+            over = self.until_over(run_id) => over,
+            why = no_rest(&fuse) => Err(why),
         };
+        let Err(why) = over else { return Ok(()) };
         let view = self.eyes().view(run_id).await;
         let journal = view.map_or_else(|e| e.to_string(), |view| listing(&view));
         Err(format!("{why}\n{journal}"))
@@ -262,6 +265,24 @@ impl Case {
     async fn row(&self, run_id: RunId) -> Result<RunRow, String> {
         let row = self.store.run(run_id).await.map_err(|e| e.to_string())?;
         row.ok_or_else(|| format!("{run_id} is gone"))
+    }
+}
+
+/// Returns when a case stands still or goes round in circles.
+async fn no_rest(fuse: &Fuse) -> String {
+    let (mut passed, mut since) = (0, tokio::time::Instant::now());
+    loop {
+        tokio::time::sleep(STILLNESS / 100).await;
+        let now = fuse.passed();
+        if now > POINTS {
+            return format!("the run goes round in circles: {now} points passed");
+        }
+        if now == passed && since.elapsed() > STILLNESS {
+            return format!("the run came to no rest: nothing happened for {STILLNESS:?}");
+        }
+        if now != passed {
+            (passed, since) = (now, tokio::time::Instant::now());
+        }
     }
 }
 

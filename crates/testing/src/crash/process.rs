@@ -90,6 +90,11 @@ impl Fuse {
         self.lock().trail.clone()
     }
 
+    /// Returns how many points were passed.
+    pub(crate) fn passed(&self) -> usize {
+        self.lock().trail.len()
+    }
+
     /// Returns what has gone wrong so far.
     pub(crate) fn struck(&self) -> Vec<Strike> {
         self.lock().struck.clone()
