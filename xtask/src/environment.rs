@@ -8,9 +8,12 @@ pub(crate) fn cargo() -> OsString {
     variable("CARGO").unwrap_or_else(|| "cargo".into())
 }
 
+/// The variable that tells cargo where to build.
+pub(crate) const TARGET_DIR: &str = "CARGO_TARGET_DIR";
+
 /// Returns where cargo was told to build.
 pub(crate) fn target_dir() -> Option<PathBuf> {
-    variable("CARGO_TARGET_DIR").map(PathBuf::from)
+    variable(TARGET_DIR).map(PathBuf::from)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the one door to the environment in xtask")]

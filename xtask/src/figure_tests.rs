@@ -75,6 +75,9 @@ impl TestSelection {
 
 /// Runs the tests and prints `figure NAME=<passed> tests`.
 pub(crate) fn run(name: &str, selection: &TestSelection) -> Result<ExitCode> {
+    // Some tests start programs of their package, which a plain test build would leave out.
+    let programs = [&["build", "--quiet", "--bins", "--examples"], &*selection.scope()].concat();
+    shell::run("cargo", &programs)?;
     let nextest = shell::has_nextest();
     let words = if nextest { selection.nextest() } else { selection.cargo_test() };
     let mut command = shell::command_with_postgres("cargo")?;
@@ -84,12 +87,16 @@ pub(crate) fn run(name: &str, selection: &TestSelection) -> Result<ExitCode> {
     if !output.status.success() {
         bail!("the tests ended with {}", output.status);
     }
-    let passed = if nextest { passed_nextest(&text) } else { passed_cargo(&text) };
-    match passed {
+    match passed(&text) {
         0 => bail!("no test ran: `{}` matches none", selection.filters.join(" ")),
         passed => println!("figure {name}={passed} tests"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns how many tests passed, by what either runner printed.
+pub(crate) fn passed(text: &str) -> u64 {
+    passed_nextest(text) + passed_cargo(text)
 }
 
 /// Reads `Summary [ 0.1s] 3 tests run: 3 passed, 9 skipped`.

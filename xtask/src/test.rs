@@ -16,7 +16,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<ExitCode> {
 /// Runs all tests but those in documentation, with a Postgres at hand.
 pub(crate) fn tests(filter: Option<&str>) -> Result<()> {
     // Some tests start our own programs, which a plain test build would leave out.
-    shell::run("cargo", &["build", "--quiet", "--workspace", "--bins"])?;
+    shell::run("cargo", &["build", "--quiet", "--workspace", "--bins", "--examples"])?;
     let mut command = shell::command_with_postgres("cargo")?;
     if shell::has_nextest() {
         command.args(["nextest", "run", "--workspace", "--no-fail-fast"]);
