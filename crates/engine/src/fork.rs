@@ -46,7 +46,7 @@ impl Runtime {
         let at = wish.at.unwrap_or_else(|| before_failure(&rows));
         rows.retain(|row| row.position <= at);
         let mut fold = journal::fold(wish.run_id, &rows, &wiring)?;
-        if let Some(open) = fold.open_intents().first() {
+        if let Some(open) = fold.open_actions().first() {
             let why = format!("the action at {open} may be under way at entry {at}");
             return Err(EngineError::new(Code::WrongStatus, why)
                 .with_hint("fork at an earlier entry with --at, or decide its review first"));

@@ -112,6 +112,15 @@ impl EffectRecord {
             || matches!(self.wait, Some(Wait::Review { reason: ReviewReason::InDoubt, .. }))
                 && self.resolution.is_none()
     }
+
+    /// Returns whether it may have acted and nothing has come of it yet: it was announced, or it
+    /// is in doubt, or a person has said what became of it and nobody has done as they said. Not
+    /// every class announces itself, so the intent alone does not tell.
+    #[must_use]
+    pub const fn is_open_action(&self) -> bool {
+        let told = self.intent.is_some() || self.answer.is_some() || self.is_in_doubt();
+        self.resolution.is_none() && told
+    }
 }
 
 impl Projection {
@@ -232,6 +241,8 @@ impl Projection {
     ) -> Result<(), FoldError> {
         let effect = self.effect_entry(position, head, seen)?;
         effect.wait = Some(wait.clone());
+        // What was said of an earlier doubt was acted upon, and does not answer this one.
+        effect.answer = None;
         effect.arguments.get_or_insert(arguments.clone());
         // A signal may have come before anybody waited for it.
         if let Wait::Signal { name, .. } = wait

@@ -31,10 +31,10 @@ impl Projection {
 
     /// Returns actions that may be under way: nothing can be forked in the middle of one.
     #[must_use]
-    pub fn open_intents(&self) -> Vec<EffectPosition> {
+    pub fn open_actions(&self) -> Vec<EffectPosition> {
         let open = self.steps.iter().filter(|step| step.is_open());
         let effects = open.flat_map(|step| step.effects.iter());
-        let sent = effects.filter(|e| e.intent.is_some() && e.resolution.is_none());
+        let sent = effects.filter(|effect| effect.is_open_action());
         sent.map(|effect| effect.position.clone()).collect()
     }
 

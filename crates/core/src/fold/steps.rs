@@ -83,10 +83,10 @@ impl StepRun {
         self.pinned.iter().chain(seen).map(|held| &held.payload.label)
     }
 
-    /// Returns whether an action of it was announced and nobody knows what became of it.
+    /// Returns whether an action of it may have happened and nobody knows what became of it.
     #[must_use]
-    pub fn has_open_intent(&self) -> bool {
-        self.is_open() && self.effects.iter().any(|e| e.intent.is_some() && e.resolution.is_none())
+    pub fn has_open_action(&self) -> bool {
+        self.is_open() && self.effects.iter().any(EffectRecord::is_open_action)
     }
 
     /// Returns whether it has ended, well or not.

@@ -5,6 +5,7 @@ use mainstay_core::{
     digest::Digest,
     effect::{EffectOutcome, EffectPosition, StepKey},
     failure::Failure,
+    fold::effects::EffectRecord,
     journal::{EffectSettled, Entry},
     label::Label,
     payload::Payload,
@@ -30,11 +31,11 @@ impl Drive {
         }
         let recorded = self.book.run.effect(&request.position);
         let known = recorded.is_some_and(|e| e.resolution.is_some() || e.wait.is_some());
-        let announced = recorded.is_some_and(|e| e.intent.is_some());
+        let sent = recorded.is_some_and(EffectRecord::is_open_action);
         let undoing = self.book.run.step(key).is_some_and(|step| step.undoes.is_some());
         match ask {
             _ if known => Ok(()),
-            Ask::Call(callee) if announced => self.recover(request, callee).await,
+            Ask::Call(callee) if sent => self.recover(request, callee).await,
             // Nothing new is begun for a step that will be let go.
             _ if self.book.run.unwinding && !undoing => Ok(()),
             Ask::Call(callee) => self.call(request, callee),

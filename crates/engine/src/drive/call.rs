@@ -44,6 +44,8 @@ pub(super) struct Call {
     pub(super) target: Target,
     pub(super) attempt: u32,
     pub(super) failed: Vec<FailedAttempt>,
+    /// Whether an earlier attempt may have acted: that a later one did not is then no answer.
+    pub(super) unsure: bool,
     pub(super) spend: Settlement,
     pub(super) reservation: Option<Reservation>,
     pub(super) admission: Option<Admission>,
@@ -60,15 +62,23 @@ pub(super) enum CallEnd {
 }
 
 impl Call {
-    /// Returns the request it came from, its attempt and what it calls.
-    pub(super) fn into_request(self) -> (Request, u32, Target) {
+    /// Returns the request it came from and what it calls.
+    pub(super) fn into_request(self) -> (Request, Target) {
         let request = Request {
             position: self.position,
             head: self.head,
             seen: self.seen,
             arguments: self.arguments,
         };
-        (request, self.attempt, self.target)
+        (request, self.target)
+    }
+
+    /// Returns whether any attempt may have acted, the last one having ended like this. Who knows
+    /// the key and refuses it for good speaks of all of them; who could not be reached of none.
+    pub(super) fn took_effect(&self, last: TookEffect, failure: &Failure) -> TookEffect {
+        let knows_the_key = matches!(self.target.class(), EffectClass::Idempotent { .. });
+        let refused = knows_the_key && failure.retry == Retryability::Permanent;
+        if self.unsure && !refused { TookEffect::Unknown } else { last }
     }
 }
 

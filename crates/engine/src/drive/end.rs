@@ -89,7 +89,7 @@ impl Drive {
         // What may have happened is not forgotten because the run ends: its step stays until a look
         // at the other side, or a person, has said what became of it.
         let stays = |run: &Projection, key: &StepKey| {
-            run.step(key).is_some_and(|step| step.undoes.is_some() || step.has_open_intent())
+            run.step(key).is_some_and(|step| step.undoes.is_some() || step.has_open_action())
         };
         let forward: Vec<_> =
             self.open.keys().filter(|key| !stays(&self.book.run, key)).cloned().collect();

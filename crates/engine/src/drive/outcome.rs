@@ -22,7 +22,7 @@ use super::{
 };
 
 /// Waits longer than this are rows, never sleeps: the step's own retry policy makes them.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 impl Drive {
     /// Takes an attempt's end from the task it ran on.
@@ -100,32 +100,41 @@ impl Drive {
         took_effect: TookEffect,
     ) -> Result<(), Stop> {
         let class = call.target.class();
-        let may_repeat = took_effect == TookEffect::No || class.repeat_is_harmless();
         let random = self.jitter(&format!("{}@{}", call.position, call.attempt));
-        let again =
-            call.target.retry().next(call.attempt, failure.retry, random, failure.retry_after);
-        let draining = *self.desk.wish.borrow() == Wish::Drain;
+        let wanted = !self.timeout(&call).is_zero() && !self.book.run.unwinding;
+        let again = call
+            .target
+            .retry()
+            .next(call.attempt, failure.retry, random, failure.retry_after)
+            .filter(|_| wanted);
         let failed =
             FailedAttempt { attempt: call.attempt, at: self.book.now(), failure: failure.clone() };
-        let in_time = !self.timeout(&call).is_zero();
-        let may_repeat = may_repeat && in_time && !draining && !self.book.run.unwinding;
-        match again.filter(|_| may_repeat && self.affords_retry(&call)) {
-            Some(delay) if delay <= LONGEST_WAIT => {
+        let draining = *self.desk.wish.borrow() == Wish::Drain;
+        let may_repeat = took_effect == TookEffect::No || class.repeat_is_harmless();
+        let at_once = again.filter(|delay| *delay <= LONGEST_WAIT && may_repeat && !draining);
+        let unknown = call.took_effect(took_effect, &failure) == TookEffect::Unknown;
+        match at_once.filter(|_| self.affords_retry(&call)) {
+            Some(delay) => {
                 call.failed.push(failed);
-                // Charged before the repeat is reserved: both count.
-                self.keep_attempts(&call)?;
-                call.failed.clear();
-                call.spend = Settlement::NOTHING;
-                call.attempt += 1;
-                call.delay = delay;
-                self.admit(call)
+                call.unsure |= unknown;
+                self.try_again(call, delay)
             }
-            _ if took_effect == TookEffect::Unknown && class != EffectClass::Read => {
+            None if unknown && class != EffectClass::Read => {
                 call.failed.push(failed);
-                self.unknown(call, failure)
+                self.unknown(call, failure, again)
             }
-            _ => self.settle(call, Err(failure), Value::Null),
+            None => self.settle(call, Err(failure), Value::Null),
         }
+    }
+
+    fn try_again(&mut self, mut call: Call, delay: Duration) -> Result<(), Stop> {
+        // Charged before the repeat is reserved: both count.
+        self.keep_attempts(&call)?;
+        call.failed.clear();
+        call.spend = Settlement::NOTHING;
+        call.attempt += 1;
+        call.delay = delay;
+        self.admit(call)
     }
 
     fn affords_retry(&self, call: &Call) -> bool {

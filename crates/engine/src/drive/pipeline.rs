@@ -76,6 +76,7 @@ impl Drive {
         let recorded = self.book.run.effect(&request.position);
         let failed = recorded.map(|effect| effect.attempts.clone()).unwrap_or_default();
         let intents = recorded.and_then(|effect| effect.intent.as_ref()).map_or(0, |i| i.attempt);
+        let tried = intents > 0 || !failed.is_empty();
         Call {
             attempt: u32::try_from(failed.len()).unwrap_or(u32::MAX - 1).max(intents) + 1,
             position: request.position,
@@ -84,6 +85,7 @@ impl Drive {
             arguments: request.arguments,
             target,
             failed: Vec::new(),
+            unsure: tried,
             spend: Settlement::NOTHING,
             reservation: None,
             admission: None,

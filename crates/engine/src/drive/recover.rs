@@ -6,7 +6,7 @@ use mainstay_core::{
     budget::{Settlement, Spend},
     code::Code,
     digest::Digest,
-    effect::{EffectOutcome, EffectPosition},
+    effect::{EffectOutcome, EffectPosition, FailedAttempt, StepKey},
     failure::Failure,
     fold::effects::{EffectRecord, Intent},
     id::ReviewId,
@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use super::{
     Drive, Stop,
     call::{Call, Target},
+    outcome::LONGEST_WAIT,
 };
 use crate::context::{Callee, Request};
 
@@ -30,17 +31,18 @@ use crate::context::{Callee, Request};
 const DOUBT_QUEUE: &str = "in_doubt";
 
 impl Drive {
-    /// An intent without an outcome: what a repeat would do decides.
+    /// An action that may have happened, without an outcome: what a person said decides, else what
+    /// a repeat would do.
     pub(super) async fn recover(&mut self, request: Request, callee: Callee) -> Result<(), Stop> {
         let Some(record) = self.book.run.effect(&request.position).cloned() else { return Ok(()) };
-        let Some(intent) = record.intent.clone() else { return Ok(()) };
+        let intent = self.sending(&record);
+        if let Some(answer) = record.answer.clone() {
+            return self.act_on(answer, request, callee, &intent);
+        }
         let target = match self.target(&request.position, callee) {
             Ok(target) => target,
             Err(failure) => return self.doubt(&request, &failure.to_string(), &intent),
         };
-        if let Some(answer) = record.answer.clone() {
-            return self.act_on(answer, request, target);
-        }
         let Target::Tool { tool, arguments } = &target else {
             return self.admit(self.new_call(request, target));
         };
@@ -55,6 +57,21 @@ impl Drive {
                 self.reconciled(found, request, target, &intent, absent_counts_from)
             }
         }
+    }
+
+    /// Returns what the journal knows of a call's sending. A class that announces nothing has left
+    /// no more than its failed attempts: it was sent before the first of them ended, and the last
+    /// one is over.
+    fn sending(&self, record: &EffectRecord) -> Intent {
+        record.intent.clone().unwrap_or_else(|| {
+            let ended = |tried: Option<&FailedAttempt>| tried.map_or(self.book.run.at, |t| t.at);
+            Intent {
+                attempt: record.attempts.last().map_or(1, |tried| tried.attempt),
+                first_sent_at: ended(record.attempts.first()),
+                not_after: ended(record.attempts.last()),
+                at: record.asked_at,
+            }
+        })
     }
 
     fn tool_call(&self, record: &EffectRecord, arguments: Value, intent: &Intent) -> ToolCall {
@@ -79,7 +96,7 @@ impl Drive {
         match found {
             Reconciled::Happened(value) => self.settle_found(&request, &value, intent),
             Reconciled::Absent if self.book.now() >= absent_counts_from => {
-                self.admit(self.new_call(request, target))
+                self.admit(Call { unsure: false, ..self.new_call(request, target) })
             }
             // It may still become visible: looked at again when that time is over.
             Reconciled::Absent => {
@@ -142,34 +159,49 @@ impl Drive {
         Settlement::known(call)
     }
 
-    /// A call whose fate is unknown while its worker still lives: the same rules, at once.
-    pub(super) fn unknown(&mut self, call: Call, failure: Failure) -> Result<(), Stop> {
+    /// A call whose fate is unknown while its worker still lives: the same rules, at once. `again`
+    /// is the wait before another attempt, if its retries leave one: what may be sent again is sent
+    /// later, as often as they allow, and only then put before a person.
+    pub(super) fn unknown(
+        &mut self,
+        call: Call,
+        failure: Failure,
+        again: Option<Duration>,
+    ) -> Result<(), Stop> {
         self.keep_attempts(&call)?;
         let Some(record) = self.book.run.effect(&call.position).cloned() else { return Ok(()) };
-        let request = call.into_request();
-        let now = self.book.now();
-        let intent = record.intent.unwrap_or(Intent {
-            attempt: request.1,
-            first_sent_at: now,
-            not_after: now,
-            at: self.book.run.position,
-        });
-        let Target::Tool { tool, .. } = &request.2 else { return Ok(()) };
+        let intent = self.sending(&record);
+        let (request, target) = call.into_request();
+        let Target::Tool { tool, .. } = &target else { return Ok(()) };
+        let (now, spec) = (self.book.now(), tool.spec());
         let sent = Sent { first_sent_at: intent.first_sent_at, not_after: intent.not_after };
-        match tool.spec().effect.recovery(sent, tool.spec().timeout, now) {
-            Recovery::Reconcile { absent_counts_from } => {
-                self.hold(&request.0.position, Wait::Timer { due: absent_counts_from });
-                Ok(())
+        let due = match (spec.effect.recovery(sent, spec.timeout, now), again) {
+            (Recovery::Reconcile { absent_counts_from }, _) => absent_counts_from,
+            (Recovery::CallAgain, Some(delay)) => now.after(delay.max(LONGEST_WAIT)),
+            (Recovery::CallAgain, None) | (Recovery::InDoubt, _) => {
+                return self.doubt(&request, &failure.message, &intent);
             }
-            Recovery::CallAgain | Recovery::InDoubt => {
-                self.doubt(&request.0, &failure.message, &intent)
-            }
-        }
+        };
+        self.hold(&request.position, Wait::Timer { due });
+        Ok(())
+    }
+
+    /// Returns whether an action that the code of a step asked for may have happened, and nobody
+    /// knows yet: its step does not end before that, whether or not the code waited for it.
+    pub(super) fn has_open_actions(&self, key: &StepKey) -> bool {
+        let (Some(step), Some(run)) = (self.open.get(key), self.book.run.step(key)) else {
+            return false;
+        };
+        let later = step.held_by.iter().any(|(_, wait)| matches!(wait, Wait::Timer { .. }));
+        let mut open = run.effects.iter().filter(|effect| effect.is_open_action());
+        later || open.any(|effect| step.asked.contains(&effect.position))
     }
 
     /// Puts an action that may have happened before a person, with everything there is to know.
     fn doubt(&mut self, request: &Request, why: &str, intent: &Intent) -> Result<(), Stop> {
-        let random = self.derived(&request.position, b"in doubt");
+        // Each doubt has a review of its own, also when one follows the other at once.
+        let nth = self.book.run.position.to_be_bytes();
+        let random = self.derived(&request.position, &[b"in doubt", &nth[..]].concat());
         let review_id = ReviewId::new(self.book.now(), random);
         let arguments: Value = request.arguments.read().unwrap_or_default();
         let subject = json!({
@@ -208,17 +240,19 @@ impl Drive {
         &mut self,
         answer: ReviewOutcome,
         request: Request,
-        target: Target,
+        callee: Callee,
+        intent: &Intent,
     ) -> Result<(), Stop> {
-        let Some(record) = self.book.run.effect(&request.position).cloned() else { return Ok(()) };
-        let Some(intent) = record.intent else { return Ok(()) };
         let undecided = |why: &str| EffectOutcome::InDoubt(Failure::permanent(Code::InDoubt, why));
         let (outcome, payloads) = match answer {
             ReviewOutcome::Decided { decision: Decision::Approve { .. }, .. } => {
-                return self.admit(self.new_call(request, target));
+                return match self.target(&request.position, callee) {
+                    Ok(target) => self.admit(self.new_call(request, target)),
+                    Err(failure) => self.doubt(&request, &failure.to_string(), intent),
+                };
             }
             ReviewOutcome::Decided { decision: Decision::Amend { subject, .. }, .. } => {
-                return self.settle_found(&request, &subject, &intent);
+                return self.settle_found(&request, &subject, intent);
             }
             ReviewOutcome::Decided { decision: Decision::Reject { reason }, by, .. } => {
                 let why = format!("{by} says it did not happen: {reason}");
@@ -229,7 +263,7 @@ impl Drive {
             }
             ReviewOutcome::Expired => (undecided("nobody could say in time"), Vec::new()),
         };
-        self.settle_recovered(&request, outcome, &intent, payloads)
+        self.settle_recovered(&request, outcome, intent, payloads)
     }
 
     /// Returns the timers that wake a run for what no effect stands for.

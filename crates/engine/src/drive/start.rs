@@ -31,7 +31,7 @@ impl Drive {
         if self.book.run.unwinding {
             let run = &self.book.run;
             let needed = |key: &StepKey| {
-                run.step(key).is_some_and(|step| step.undoes.is_some() || step.has_open_intent())
+                run.step(key).is_some_and(|step| step.undoes.is_some() || step.has_open_action())
             };
             let keys = self.open_keys().into_iter().filter(needed).collect::<Vec<_>>();
             return self.reopen_all(keys, asked_again).await;
@@ -89,8 +89,11 @@ impl Drive {
     fn rests(&self, key: &StepKey) -> bool {
         let calling = self.waiting_calls.iter().any(|call| call.position.step == *key);
         let Some(step) = self.open.get(key) else { return true };
-        let waiting = !step.cell.lock().awaited().is_empty();
-        let idle = !calling && self.calls.is_empty() && step.result.is_none();
+        let waiting = match step.result {
+            None => !step.cell.lock().awaited().is_empty(),
+            Some(_) => self.has_open_actions(key),
+        };
+        let idle = !calling && self.calls.is_empty();
         idle && waiting && step.waits_for_effects_only()
     }
 

@@ -22,7 +22,7 @@ impl Drive {
     /// outcome.
     pub(super) fn end_step_if_done(&mut self, key: &StepKey) -> Result<bool, Stop> {
         let Some(step) = self.open.get(key) else { return Ok(false) };
-        if step.result.is_none() || self.has_calls(key) {
+        if step.result.is_none() || self.has_calls(key) || self.has_open_actions(key) {
             return Ok(false);
         }
         let unasked = self.book.run.step(key).and_then(|run| {

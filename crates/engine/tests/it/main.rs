@@ -9,9 +9,12 @@
 )]
 
 mod budgets;
+mod commits;
+mod doubts;
 mod local;
 mod models;
 mod peer_defects;
+mod reconcile;
 mod recovery;
 mod rig;
 mod runs;

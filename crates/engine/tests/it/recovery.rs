@@ -3,20 +3,17 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use mainstay::prelude::*;
-use mainstay_core::{
-    journal::Entry, run::RunStatus, store::operation::Operation, tool::EffectClass, wait::Wait,
-};
+use mainstay_core::{journal::Entry, run::RunStatus, tool::EffectClass, wait::Wait};
 use serde_json::{Value, json};
 
 use crate::{
     rig::{Rig, World, kinds, waits},
-    tap::Tap,
     tools::{FOREVER, Probe, spec},
 };
 
@@ -188,32 +185,6 @@ async fn a_worker_that_stops_waits_for_its_calls_and_gives_its_runs_back() {
     assert_eq!(*kinds(&view).last().unwrap(), "released");
     assert_eq!(program().completed(run_id).await, json!("done"));
     assert_eq!(work.count(), 1);
-}
-
-/// Drives one run of `Work` and returns how many commits it took.
-async fn commits_of(tool: Arc<Probe>) -> usize {
-    let count = Arc::new(AtomicUsize::new(0));
-    let counts = count.clone();
-    let world = World::memory().through(|store| {
-        Tap::new(store, move |operation| {
-            let append = matches!(operation, Operation::Append(_));
-            counts.fetch_add(usize::from(append), Ordering::SeqCst);
-            None
-        })
-    });
-    let rig = world.program(|p| drop(p.flow::<Work>().tool(tool)));
-    let run_id = rig.start("work", json!({})).await;
-    assert_eq!(rig.completed(run_id).await, json!("done"));
-    count.load(Ordering::SeqCst)
-}
-
-#[tokio::test]
-async fn a_step_costs_the_commits_its_effects_ask_for() {
-    let fixed = |effect| Probe::fixed("work", effect, json!("done"));
-    // Two steps each: the one with the call, and a plain one that the run ends with.
-    assert_eq!(commits_of(fixed(EffectClass::Read)).await, 1 + 1, "a step that reads");
-    assert_eq!(commits_of(fixed(FOREVER)).await, 2 + 1, "what came before, then the outcome");
-    assert_eq!(commits_of(fixed(EffectClass::AtMostOnce)).await, 2 + 1, "the intent, the outcome");
 }
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]

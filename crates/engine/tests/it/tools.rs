@@ -14,6 +14,8 @@ use mainstay_core::tool::{
 };
 use serde_json::{Value, json};
 
+use crate::rig::PATIENCE;
+
 pub(crate) const FOREVER: EffectClass =
     EffectClass::Idempotent { key_valid_for: KeyValidity::Forever };
 
@@ -45,6 +47,7 @@ pub(crate) struct Probe {
     calls: Mutex<Vec<ToolCall>>,
     answer: Box<dyn Fn(ToolCall) -> Answer + Send + Sync>,
     there: Mutex<Reconciled>,
+    looks: Mutex<Vec<ToolCall>>,
 }
 
 impl Probe {
@@ -73,13 +76,23 @@ impl Probe {
             *count += 1;
             Box::pin(answer(call, *count))
         };
-        let (calls, there) = (Mutex::default(), Mutex::new(Reconciled::Unknown));
-        Arc::new(Self { spec, calls, answer: Box::new(answer), there })
+        let (calls, looks) = (Mutex::default(), Mutex::default());
+        let there = Mutex::new(Reconciled::Unknown);
+        Arc::new(Self { spec, calls, answer: Box::new(answer), there, looks })
     }
 
     /// Answers at once, always the same.
     pub(crate) fn fixed(name: &str, effect: EffectClass, value: Value) -> Arc<Self> {
         Self::new(name, effect, move |_, _| std::future::ready(Ok(value.clone())))
+    }
+
+    /// Fails each call as told, in this order, and answers every later one.
+    pub(crate) fn failing(name: &str, effect: EffectClass, failures: &[ToolFailure]) -> Arc<Self> {
+        let failures = failures.to_vec();
+        Self::new(name, effect, move |_, nth| {
+            let failure = failures.get(nth - 1).cloned();
+            std::future::ready(failure.map_or_else(|| Ok(json!("done")), Err))
+        })
     }
 
     /// Answers its first call never, and every other at once.
@@ -93,6 +106,16 @@ impl Probe {
                 Ok(value)
             }
         })
+    }
+
+    /// Sets what a look at the other side finds from now on.
+    pub(crate) fn is_there(&self, found: Reconciled) {
+        *self.there.lock().unwrap() = found;
+    }
+
+    /// Returns the keys by which the other side was looked at, in order.
+    pub(crate) fn looks(&self) -> Vec<String> {
+        self.looks.lock().unwrap().iter().map(|call| call.key.to_string()).collect()
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -116,7 +139,7 @@ impl Probe {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), look).await.expect("the tool is called");
+        tokio::time::timeout(PATIENCE, look).await.expect("the tool is called");
     }
 }
 
@@ -131,7 +154,8 @@ impl Tool for Probe {
         (self.answer)(call).await
     }
 
-    async fn reconcile(&self, _: ToolCall) -> Reconciled {
+    async fn reconcile(&self, call: ToolCall) -> Reconciled {
+        self.looks.lock().unwrap().push(call);
         self.there.lock().unwrap().clone()
     }
 }
