@@ -3,6 +3,7 @@
 mod bench;
 mod completion;
 mod confirm;
+mod count;
 mod demo;
 mod doctor;
 pub(crate) mod error;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     error::CliError,
     exit::Exit,
-    output::{Output, Tone},
+    output::{Cell, Output, Tone},
     shell::Shell,
 };
 use crate::database::Purpose;
@@ -89,7 +89,7 @@ fn print(output: &Output, report: &Report) -> Result<(), CliError> {
         };
         let code = finding.code.map(|code| format!(" ({code})")).unwrap_or_default();
         let found = format!("{}{code}", finding.found);
-        vec![output.paint(tone, word), finding.check.to_owned(), found]
+        vec![Cell::toned(tone, word), finding.check.into(), found.into()]
     });
     output.table(&["", "CHECK", "FOUND"], rows)?;
     let next = report.checks.iter().filter_map(|finding| finding.next.as_ref());

@@ -56,7 +56,8 @@ fn list(shell: &Shell) -> Result<Exit, CliError> {
         .map(|&code| Listed { code, title: code.title(), exit: Exit::of(code).number() })
         .collect();
     shell.output.list("codes", &codes, &["CODE", "WHAT HAPPENED", "EXIT"], |listed| {
-        vec![listed.code.to_string(), listed.title.to_owned(), listed.exit.to_string()]
+        let (code, exit) = (listed.code.to_string(), listed.exit.to_string());
+        vec![code.into(), listed.title.into(), exit.into()]
     })?;
     Ok(Exit::Ok)
 }

@@ -5,8 +5,11 @@ use std::{
     io::{self, IsTerminal, Write},
 };
 
-use comfy_table::{Table, presets};
 use serde::Serialize;
+
+mod table;
+
+pub(crate) use table::Cell;
 
 /// The form of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +120,7 @@ impl Output {
         noun: &'static str,
         items: &[T],
         head: &[&str],
-        cells: impl Fn(&T) -> Vec<String>,
+        cells: impl Fn(&T) -> Vec<Cell>,
     ) -> io::Result<()> {
         match self.format {
             Format::Json => self.document(&std::collections::BTreeMap::from([(noun, items)])),
@@ -132,7 +135,7 @@ impl Output {
         noun: &'static str,
         items: &[T],
         head: &[&str],
-        rows: impl Iterator<Item = Vec<String>>,
+        rows: impl Iterator<Item = Vec<Cell>>,
     ) -> io::Result<()> {
         match self.format {
             Format::People => self.table(head, rows),
@@ -140,27 +143,18 @@ impl Output {
         }
     }
 
-    /// Writes a table, or its cells with tabs between when nobody looks.
-    pub(crate) fn table(
+    /// Writes a table under its head, or its cells with tabs between when nobody looks.
+    pub(crate) fn table<C: Into<Cell>>(
         &self,
         head: &[&str],
-        rows: impl Iterator<Item = Vec<String>>,
+        rows: impl Iterator<Item = Vec<C>>,
     ) -> io::Result<()> {
-        if !self.out.is_terminal {
-            let clean = |cell: String| cell.replace(['\t', '\n', '\r'], " ");
-            return rows
-                .map(|row| row.into_iter().map(clean).collect::<Vec<_>>().join("\t"))
-                .try_for_each(|row| self.line(row));
+        let rows = rows.map(|row| row.into_iter().map(Into::into).collect());
+        let paint = |tone, text: &str| self.paint(tone, text);
+        match self.out.is_terminal {
+            true => table::aligned(head, rows, paint).iter().try_for_each(|line| self.line(line)),
+            false => table::separated(rows, paint).try_for_each(|line| self.line(line)),
         }
-        let mut table = Table::new();
-        table.load_style(presets::NOTHING);
-        table.set_header(head.iter().map(|cell| paint(self.out.color, Tone::Strong, cell)));
-        let mut empty = true;
-        for row in rows {
-            table.add_row(row);
-            empty = false;
-        }
-        if empty { Ok(()) } else { self.line(table) }
     }
 
     /// Writes a line of data.

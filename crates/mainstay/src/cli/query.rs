@@ -1,4 +1,6 @@
-//! The filter of lists: `flow:refund_desk status:(failed OR parked) since:24h`.
+//! The filter of lists: `flow:refund_desk status:(failed OR parked) cost:>0.5 since:24h`.
+
+mod cost;
 
 use std::time::Duration;
 
@@ -12,10 +14,11 @@ use mainstay_core::{
 };
 use uuid::Uuid;
 
+use self::cost::Cost;
 use super::{error::CliError, span};
 
 /// What may stand before a colon.
-const FIELDS: &[&str] = &["flow", "status", "since", "tenant", "tag", "waiting_for"];
+const FIELDS: &[&str] = &["flow", "status", "since", "cost", "tenant", "tag", "waiting_for"];
 
 /// What may stand after `waiting_for:`.
 const WAITS: &[&str] = &[
@@ -39,6 +42,7 @@ pub(crate) struct Query {
     since: Option<Duration>,
     tags: Vec<String>,
     waits: Vec<String>,
+    costs: Vec<Cost>,
 }
 
 impl Query {
@@ -81,10 +85,7 @@ impl Query {
                     self.waits.push((*word).to_owned());
                 }
             }
-            "cost" => {
-                let message = "the list of runs does not know costs yet";
-                return Err(wrong(message, "`mainstay runs show RUN` prints what a run has spent"));
-            }
+            "cost" => self.costs.push(Cost::read(&single(field, words)?)?),
             other => {
                 let hint = near::hint(other, FIELDS.iter().copied());
                 return Err(wrong(format!("runs cannot be filtered by `{other}`"), hint));
@@ -93,7 +94,7 @@ impl Query {
         Ok(())
     }
 
-    /// Returns what the store can answer; [`Self::fits`] does the rest.
+    /// Returns what the store can answer; [`Self::fits`] and [`Self::affords`] do the rest.
     pub(crate) fn filter(&self, now: Timestamp, limit: u32) -> IndexFilter {
         let from = self.since.map(|span| uuid_v7(now.before(span), [0; 10]));
         IndexFilter {
@@ -113,6 +114,16 @@ impl Query {
         let waits_for = |word: &String| waits.contains(&&**word);
         self.tags.iter().all(has_tag) && (self.waits.is_empty() || self.waits.iter().any(waits_for))
     }
+
+    /// Returns whether it matters what a run has spent.
+    pub(crate) const fn asks_for_cost(&self) -> bool {
+        !self.costs.is_empty()
+    }
+
+    /// Returns whether a run that has spent so many micro-dollars is wanted.
+    pub(crate) fn affords(&self, usd: u64) -> bool {
+        self.costs.iter().all(|cost| cost.admits(usd))
+    }
 }
 
 fn wrong(message: impl Into<String>, hint: impl Into<String>) -> CliError {
@@ -121,7 +132,8 @@ fn wrong(message: impl Into<String>, hint: impl Into<String>) -> CliError {
 
 /// Returns the first condition's field and words, and what follows.
 fn condition(text: &str) -> Result<(&str, Vec<&str>, &str), CliError> {
-    let usage = "write conditions such as `flow:refund status:(failed OR parked) since:24h`";
+    let usage =
+        "write conditions such as `flow:refund status:(failed OR parked) cost:>0.5 since:24h`";
     let (field, value) = text
         .split_once(':')
         .filter(|(field, _)| !field.contains(char::is_whitespace))
@@ -157,11 +169,14 @@ mod tests {
 
     #[test]
     fn conditions_are_read_in_any_order() {
-        let query = Query::read("status:(failed OR parked) flow:refund since:24h tag:a=b").unwrap();
+        let text = "status:(failed OR parked) cost:>0.5 flow:refund since:24h tag:a=b cost:<=2";
+        let query = Query::read(text).unwrap();
         assert_eq!(query.statuses, [RunStatus::Failed, RunStatus::Parked]);
         assert_eq!(query.flow.as_deref(), Some("refund"));
         assert_eq!(query.since, Some(Duration::from_secs(86_400)));
         assert_eq!(query.tags, ["a=b"]);
+        assert!(query.affords(500_001) && query.affords(2_000_000));
+        assert!(!query.affords(500_000) && !query.affords(2_000_001));
         assert_eq!(Query::read("  ").unwrap(), Query::default());
     }
 
@@ -170,7 +185,7 @@ mod tests {
         for (text, message, hint) in [
             ("status:faild", "there is no status `faild`", "did you mean `failed`?"),
             ("flw:a", "runs cannot be filtered by `flw`", "did you mean `flow`?"),
-            ("cost:>0.5", "the list of runs does not know costs yet", "`mainstay runs show RUN`"),
+            ("cost:0.5", "`0.5` is not a bound of cost", "cost:>0.5"),
             ("since:soon", "`soon` is not a span", "since:24h"),
             ("status:(failed", "`status:(` is not closed", "flow:refund"),
             ("refund", "`refund` is not a condition", "flow:refund"),

@@ -272,6 +272,7 @@ fn wait_text(now: Timestamp, wait: &Wait) -> String {
         Wait::Budget { exhausted } => format!("a larger budget: {exhausted}"),
         Wait::WorkerVersion { flow, .. } => format!("a worker with {flow}"),
         Wait::Divergence(found) => format!("a person: code and journal disagree at {}", found.step),
+        Wait::Quarantine { crashes: 1 } => "a person: 1 crash without progress".to_owned(),
         Wait::Quarantine { crashes } => format!("a person: {crashes} crashes without progress"),
     }
 }

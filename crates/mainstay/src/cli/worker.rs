@@ -6,7 +6,7 @@ use mainstay_core::{code::Code, model::ModelId};
 use mainstay_engine::worker::Worker;
 use tokio_util::sync::CancellationToken;
 
-use super::{error::CliError, exit::Exit, health, interrupt, settle, shell::Shell};
+use super::{count, error::CliError, exit::Exit, health, interrupt, settle, shell::Shell};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -57,6 +57,7 @@ pub(crate) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
         let _ = doors.await;
     }
     let report = ended.map_err(|error| CliError::new(Code::Bug, error.to_string()))??;
-    output.note(format!("claimed {} runs, lost {} sessions", report.claimed, report.sessions_lost));
+    let claimed = count::of(report.claimed, "run");
+    output.note(format!("claimed {claimed}, lost {}", count::of(report.sessions_lost, "session")));
     Ok(Exit::Ok)
 }

@@ -10,7 +10,13 @@ use mainstay_core::{
 use mainstay_engine::{flows::Flows, runtime::Runtime};
 use serde::Serialize;
 
-use crate::cli::{error::CliError, exit::Exit, output::Tone, shell::Shell};
+use crate::cli::{
+    count,
+    error::CliError,
+    exit::Exit,
+    output::{Cell, Tone},
+    shell::Shell,
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -69,17 +75,17 @@ fn print(shell: &Shell, found: &Checked) -> Result<Exit, CliError> {
             &["RUN", "FLOW", "WHY IT WOULD NOT GO ON"],
             found.stuck.iter().map(|run| {
                 vec![
-                    run.run_id.to_string(),
-                    format!("{} v{}", run.flow, run.version),
-                    output.paint(Tone::Bad, &run.why),
+                    Cell::from(run.run_id.to_string()),
+                    format!("{} v{}", run.flow, run.version).into(),
+                    Cell::toned(Tone::Bad, &run.why),
                 ]
             }),
         )?;
     } else {
         output.document(found)?;
     }
-    let (checked, stuck) = (found.checked, found.stuck.len());
-    output.note(format!("{checked} unfinished runs, {stuck} would not go on"));
+    let (checked, stuck) = (count::of(found.checked, "unfinished run"), found.stuck.len());
+    output.note(format!("{checked}, {stuck} would not go on"));
     if stuck == 0 {
         return Ok(Exit::Ok);
     }

@@ -29,10 +29,10 @@ pub(super) fn run(shell: &Shell) -> Result<Exit, CliError> {
         .collect();
     shell.output.list("flows", &flows, &["FLOW", "VERSION", "STEPS", "WHAT IT DOES"], |flow| {
         vec![
-            flow.flow.clone(),
-            flow.version.to_string(),
-            flow.steps.to_string(),
-            flow.description.clone(),
+            flow.flow.clone().into(),
+            flow.version.to_string().into(),
+            flow.steps.to_string().into(),
+            flow.description.clone().into(),
         ]
     })?;
     if let Some(first) = flows.first() {

@@ -9,7 +9,13 @@ use mainstay_core::{
 use serde::Serialize;
 
 use crate::{
-    cli::{error::CliError, exit::Exit, output::Tone, shell::Shell, span, visible},
+    cli::{
+        error::CliError,
+        exit::Exit,
+        output::{Cell, Tone},
+        shell::Shell,
+        span, visible,
+    },
     database::Purpose,
 };
 
@@ -84,15 +90,13 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
                 ReviewReason::InDoubt | ReviewReason::Partial => Tone::Attention,
             };
             vec![
-                request.review_id.to_string(),
-                output.paint(tone, reason(request.reason)),
-                visible::line(&request.title, 60),
-                request.queue.clone(),
-                row.run_id.to_string(),
-                span::show(now.since(row.opened_at)),
-                super::show::verb(row)
-                    .unwrap_or(if row.open { "open" } else { "closed" })
-                    .to_owned(),
+                request.review_id.to_string().into(),
+                Cell::toned(tone, reason(request.reason)),
+                visible::line(&request.title, 60).into(),
+                request.queue.clone().into(),
+                row.run_id.to_string().into(),
+                span::show(now.since(row.opened_at)).into(),
+                super::show::verb(row).unwrap_or(if row.open { "open" } else { "closed" }).into(),
             ]
         }),
     )?;

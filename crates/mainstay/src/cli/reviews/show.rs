@@ -14,7 +14,10 @@ use serde_json::Value;
 
 use super::ls::{self, Listed};
 use crate::{
-    cli::{error::CliError, exit::Exit, ids, output::Tone, shell::Shell, span, timeline, visible},
+    cli::{
+        count, error::CliError, exit::Exit, ids, output::Tone, shell::Shell, span, timeline,
+        visible,
+    },
     database::Purpose,
 };
 
@@ -70,7 +73,8 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
     }
     let hidden = visible::hidden(&text_of(&row.request.subject));
     if hidden > 0 {
-        let warning = format!("{hidden} characters cannot be seen; they are written as \\u{{…}}");
+        let hidden = count::of(hidden, "character");
+        let warning = format!("{hidden} cannot be seen, and is written as \\u{{…}}");
         shell.output.note(shell.output.paint(Tone::Attention, warning));
     }
     next(shell, &row);

@@ -49,7 +49,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
         wanted.push(ids::run(&*runtime.store, text).await?);
     }
     if let Some(query) = &args.query {
-        let rows = ls::find(&*runtime.store, &Query::read(query)?, shell, MOST).await?;
+        let rows = ls::find(&runtime, &Query::read(query)?, shell, MOST).await?;
         wanted.extend(rows.iter().filter(|row| !row.status.is_terminal()).map(|row| row.run_id));
     }
     let mut what = Vec::new();
@@ -71,7 +71,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
     }
     shell.output.list("runs", &told, &["RUN", ""], |told| {
         let said = told.why_not.clone().unwrap_or_else(|| "asked to end".to_owned());
-        vec![told.run_id.to_string(), said]
+        vec![told.run_id.to_string().into(), said.into()]
     })?;
     if let Some(first) = told.first() {
         shell.output.next(format!("mainstay runs tail {}", first.run_id));

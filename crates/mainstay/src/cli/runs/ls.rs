@@ -1,27 +1,35 @@
 //! `mainstay runs ls`.
 
+use futures::{StreamExt, TryStreamExt, stream};
 use mainstay_core::{
+    budget::Dimension,
+    code::Code,
     id::RunId,
     run::RunStatus,
-    store::{
-        Store,
-        row::{IndexFilter, IndexRow},
-    },
+    store::row::{IndexFilter, IndexRow},
     wait::WaitSet,
 };
+use mainstay_engine::runtime::Runtime;
 use serde::Serialize;
 
-use crate::{
-    cli::{error::CliError, exit::Exit, output::Tone, query::Query, shell::Shell, span},
-    database::Purpose,
+use crate::cli::{
+    error::CliError,
+    exit::Exit,
+    output::{Cell, Tone},
+    query::Query,
+    shell::Shell,
+    span,
 };
 
 /// Rows read at a time.
 const PAGE: u32 = 500;
+/// Journals read at the same time.
+const JOURNALS: usize = 8;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Which: flow:refund status:(failed OR parked) waiting_for:review since:24h tag:k=v tenant:t
+    /// Which: flow:refund status:(failed OR parked) waiting_for:review cost:>0.5 since:24h tag:k=v
+    /// tenant:t
     #[arg(short, long, value_name = "FILTER", default_value = "")]
     query: String,
     /// At most this many
@@ -71,8 +79,7 @@ pub(crate) const fn tone(status: RunStatus) -> Tone {
 
 pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
     let query = Query::read(&args.query)?;
-    let store = shell.store(Purpose::Read).await?;
-    let rows = find(&*store, &query, shell, args.limit).await?;
+    let rows = find(&shell.reader().await?, &query, shell, args.limit).await?;
     let runs: Vec<_> = rows.into_iter().map(Listed::of).collect();
     let (output, now) = (&shell.output, shell.now());
     output.list("runs", &runs, &["RUN", "FLOW", "STATUS", "WAITS FOR", "AGE", "TAGS"], |run| {
@@ -83,12 +90,12 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
             span::show(now.since(mainstay_core::time::Timestamp::from_millis(at)))
         });
         vec![
-            run.run_id.to_string(),
-            format!("{} v{}", run.flow, run.version),
-            output.paint(tone(run.status), run.status),
-            run.waiting_for.as_ref().map(|words| words.join(", ")).unwrap_or_default(),
-            age,
-            run.tags.join(" "),
+            run.run_id.to_string().into(),
+            format!("{} v{}", run.flow, run.version).into(),
+            Cell::toned(tone(run.status), run.status),
+            run.waiting_for.as_ref().map(|words| words.join(", ")).unwrap_or_default().into(),
+            age.into(),
+            run.tags.join(" ").into(),
         ]
     })?;
     match runs.first() {
@@ -100,20 +107,48 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
 
 /// Returns the newest runs that fit, page by page: the store knows some of the conditions only.
 pub(crate) async fn find(
-    store: &dyn Store,
+    runtime: &Runtime,
     query: &Query,
     shell: &Shell,
     limit: usize,
 ) -> Result<Vec<IndexRow>, CliError> {
-    store.refresh_index(10_000).await?;
+    runtime.store.refresh_index(10_000).await?;
     let mut found = Vec::new();
     let mut filter = query.filter(shell.now(), PAGE);
     while found.len() < limit {
-        let page = store.list_runs(filter.clone()).await?;
+        let page = runtime.store.list_runs(filter.clone()).await?;
         let Some(last) = page.last().map(|row| row.run_id) else { break };
-        found.extend(page.into_iter().filter(|row| query.fits(row)));
+        let rows = page.into_iter().filter(|row| query.fits(row)).collect();
+        found.extend(affordable(runtime, query, rows, limit - found.len()).await?);
         filter = IndexFilter { before: Some(last), ..filter };
     }
-    found.truncate(limit);
     Ok(found)
+}
+
+/// Leaves out runs by what they have spent. Only the journal says that, to the last call, so it is
+/// read last: for runs that fit otherwise, and no further than `most` of them.
+async fn affordable(
+    runtime: &Runtime,
+    query: &Query,
+    mut rows: Vec<IndexRow>,
+    most: usize,
+) -> Result<Vec<IndexRow>, CliError> {
+    if !query.asks_for_cost() {
+        rows.truncate(most);
+        return Ok(rows);
+    }
+    let looked = stream::iter(rows).map(async |row| {
+        let spent = spent(runtime, row.run_id).await?;
+        Ok::<_, CliError>(query.affords(spent).then_some(row))
+    });
+    looked.buffered(JOURNALS).try_filter_map(async |row| Ok(row)).take(most).try_collect().await
+}
+
+/// Returns micro-dollars. A run whose flow nobody has registered was driven by nobody.
+async fn spent(runtime: &Runtime, run_id: RunId) -> Result<u64, CliError> {
+    match runtime.view(run_id).await {
+        Ok(view) => Ok(view.projection.ledger.total_spent().get(Dimension::Usd)),
+        Err(error) if error.code == Code::UnknownFlow => Ok(0),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::ls;
 use crate::cli::{
+    count,
     error::CliError,
     exit::Exit,
     ids,
@@ -89,7 +90,9 @@ fn lines(
     about.push(format!("tenant {}", run.tenant));
     about.extend(run.tags.iter().map(|(key, value)| format!("{key}={value}")));
     about.extend(run.parent.as_ref().map(|parent| format!("child of {}", parent.run_id)));
-    about.extend((run.recoveries > 0).then(|| format!("recovered {} times", run.recoveries)));
+    about.extend(
+        (run.recoveries > 0).then(|| format!("recovered {}", count::of(run.recoveries, "time"))),
+    );
     let mut lines = vec![head, format!("  {}", about.join(" · "))];
     let used = report::budget::lines(view);
     lines.extend((!used.is_empty()).then(|| format!("  {}", used.join(" · "))));
