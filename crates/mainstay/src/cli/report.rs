@@ -2,12 +2,13 @@
 
 pub(crate) mod budget;
 mod document;
+mod spending;
 
 use mainstay_core::{run::RunStatus, wait::Wait};
 use mainstay_engine::{commands::RunView, runtime::Runtime};
 use serde_json::Value;
 
-use super::{error::CliError, output::Output};
+use super::{count, error::CliError, output::Output};
 pub(crate) use document::{RunDocument, SpendDocument};
 
 /// Prints a run: its document, or its output as data and its error for people.
@@ -98,7 +99,10 @@ fn stopped_by(view: &RunView, wait: &Wait) -> Option<CliError> {
             )
         }
         Wait::Quarantine { crashes } => {
-            let message = format!("{run_id} crashed its worker {crashes} times without progress");
+            let message = format!(
+                "{run_id} crashed its worker {} without progress",
+                count::of(crashes, "time")
+            );
             Some(
                 CliError::new(Code::Quarantined, message)
                     .with_hint(format!("mainstay runs retry {run_id}")),

@@ -1,16 +1,13 @@
 //! A budget stop, as people read it: where, what is kept, where it went, how to go on.
 
-use std::collections::BTreeMap;
-
 use mainstay_core::{
     budget::{Dimension, Exhausted, Measure, Spend, amount},
-    effect::EffectKind,
     fold::steps::Phase,
-    journal::Entry,
 };
 use mainstay_engine::commands::RunView;
 
-use crate::cli::error::CliError;
+use super::spending;
+use crate::cli::{count, error::CliError};
 
 /// Returns the stop as an error with the command that goes on.
 pub(super) fn reached(view: &RunView, exhausted: &Exhausted) -> CliError {
@@ -18,10 +15,11 @@ pub(super) fn reached(view: &RunView, exhausted: &Exhausted) -> CliError {
     let open = run.steps.iter().find(|step| step.is_open());
     let place = open.map(|step| format!(" at step `{}` (attempt {})", step.key.step, step.attempt));
     let done = run.steps.iter().filter(|step| step.phase == Phase::Finished).count();
-    let kept =
-        format!("{} is parked and nothing was lost; {done} steps are done.", view.row.run_id);
+    let (done, verb) = (count::of(done, "step"), if done == 1 { "is" } else { "are" });
+    let kept = format!("{} is parked and nothing was lost; {done} {verb} done.", view.row.run_id);
+    let went = spending::sentence(view.rows.iter().map(|(_, entry)| entry), exhausted.dimension);
     CliError::new(exhausted.code(), format!("{exhausted}{}", place.unwrap_or_default()))
-        .with_details([Some(kept), went_to(view, exhausted.dimension)].into_iter().flatten())
+        .with_details([Some(kept), went].into_iter().flatten())
         .with_hint(format!("mainstay runs resume {} --budget {}", view.row.run_id, more(exhausted)))
 }
 
@@ -35,22 +33,6 @@ fn more(exhausted: &Exhausted) -> String {
             format!("+{}={}", dimension.name(), amount::bare(dimension, short))
         }
     }
-}
-
-/// `72 % went to `gpt-4.1` in 11 calls.`
-fn went_to(view: &RunView, dimension: Dimension) -> Option<String> {
-    let mut by_name: BTreeMap<&str, (u64, u32)> = BTreeMap::new();
-    for (_, entry) in &view.rows {
-        let Entry::EffectSettled(settled) = entry else { continue };
-        if matches!(settled.head.kind, EffectKind::Model | EffectKind::Tool) {
-            let used = by_name.entry(&settled.head.name).or_default();
-            *used = (used.0 + settled.spend.total().get(dimension), used.1 + 1);
-        }
-    }
-    let all: u64 = by_name.values().map(|(used, _)| used).sum();
-    let (name, (used, calls)) = by_name.into_iter().max_by_key(|(_, (used, _))| *used)?;
-    let percent = used.saturating_mul(100).checked_div(all)?;
-    Some(format!("{percent} % went to `{name}` in {calls} calls."))
 }
 
 /// Returns each dimension that has a limit or was used, with both: `usd 0.01 of 0.50`.
