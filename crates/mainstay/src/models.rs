@@ -1,14 +1,15 @@
 //! Which models a process may call: the program's own providers, the vendors the environment opens,
 //! and what each tier stands for.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use mainstay_core::{
     code::Code,
-    model::{ModelCatalog, ModelId, Provider},
+    model::{ModelCatalog, ModelId, Provider, Tier},
 };
 use mainstay_providers::{
     prices::Prices,
+    scripted::{Script, Scripted},
     vendor::{Endpoint, EndpointError, Vendor},
 };
 
@@ -18,31 +19,67 @@ use crate::{
 };
 
 /// Puts the catalogue together. `chosen` beats what the environment says, which beats the program.
+/// A model `scripted:FILE.yaml` is a script of the person's own; it is read now.
 pub(crate) fn catalog(
     own: &[Arc<dyn Provider>],
     default: Option<&ModelId>,
     settings: &Settings,
     chosen: Option<&ModelId>,
 ) -> Result<ModelCatalog, CliError> {
-    let mut catalog = ModelCatalog::new(Arc::new(Prices::bundled()));
-    let mut providers = own.to_vec();
+    let mut wanted = wanted(default, settings, chosen);
+    let mut providers = Vec::<Arc<dyn Provider>>::new();
+    for (_, model) in &mut wanted {
+        if let Some(script) = script_of(model)? {
+            *model = id_of(&script)?;
+            providers.push(Arc::new(Scripted::new().with_script(script)));
+        }
+    }
+    providers.extend(own.iter().cloned());
     providers.extend(vendors(settings).map_err(|e| CliError::new(e.code(), e.to_string()))?);
-    for provider in &providers {
-        catalog = catalog.with_provider(Arc::clone(provider));
+    let mut catalog = ModelCatalog::new(Arc::new(Prices::bundled()));
+    for (tier, model) in wanted {
+        served(&model, &providers)?;
+        catalog = match tier {
+            Some(tier) => catalog.with_tier(tier, model),
+            None => catalog.with_default(&model),
+        };
     }
+    Ok(providers.into_iter().fold(catalog, ModelCatalog::with_provider))
+}
+
+/// Returns what each tier is to stand for, the strongest wish first; without a tier, all others.
+fn wanted(
+    default: Option<&ModelId>,
+    settings: &Settings,
+    chosen: Option<&ModelId>,
+) -> Vec<(Option<Tier>, ModelId)> {
     if let Some(chosen) = chosen {
-        served(chosen, &providers)?;
-        return Ok(catalog.with_default(chosen));
+        return vec![(None, chosen.clone())];
     }
-    for (tier, model) in &settings.tiers {
-        served(model, &providers)?;
-        catalog = catalog.with_tier(*tier, model.clone());
+    let tiers = settings.tiers.iter().map(|(tier, model)| (Some(*tier), model.clone()));
+    let defaults = settings.default_model.iter().chain(default);
+    tiers.chain(defaults.map(|model| (None, model.clone()))).collect()
+}
+
+/// Reads the script that a model names by its file.
+fn script_of(model: &ModelId) -> Result<Option<Script>, CliError> {
+    let path = Path::new(model.name());
+    let is_yaml =
+        path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    if model.provider() != Scripted::NAME || !is_yaml {
+        return Ok(None);
     }
-    for model in settings.default_model.iter().chain(default) {
-        served(model, &providers)?;
-        catalog = catalog.with_default(model);
-    }
-    Ok(catalog)
+    Script::load(path)
+        .map(Some)
+        .map_err(|error| CliError::new(error.code(), error.to_string()).with_hint(error.hint))
+}
+
+fn id_of(script: &Script) -> Result<ModelId, CliError> {
+    let id = format!("{}:{}", Scripted::NAME, script.model());
+    id.parse().map_err(|_| {
+        let message = format!("{}: `{}` is not the name of a model", script.file(), script.model());
+        CliError::new(Code::ScriptInvalid, message).with_hint("write `model: NAME` without spaces")
+    })
 }
 
 /// Returns a catalogue for a process that calls no model.
@@ -91,8 +128,6 @@ fn served(model: &ModelId, providers: &[Arc<dyn Provider>]) -> Result<(), CliErr
 
 #[cfg(test)]
 mod tests {
-    use mainstay_core::model::Tier;
-
     use super::*;
 
     #[test]
