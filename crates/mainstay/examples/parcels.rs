@@ -1,4 +1,4 @@
-//! A program of one's own in one file: three flows, two tools, a scripted model, and with them the
+//! A program of one's own in one file: five flows, four tools, a scripted model, and with them the
 //! whole command line.
 //!
 //! ```console
@@ -92,10 +92,79 @@ impl Refund {
     }
 }
 
+/// An order that somebody asks about again and again.
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct Chase {
+    order: String,
+    letters: u32,
+}
+
+/// Looks an order up before each letter about it.
+#[flow(name = "chase", version = 1)]
+impl Chase {
+    #[start(grants = [find_order])]
+    async fn write(&self, cx: &StepContext) -> Result<u32> {
+        for letter in 1..=self.letters {
+            cx.tool(find_order::with(self.order.clone())).await.found()?;
+            let question = format!("Write letter {letter} about {}.", self.order);
+            let request = ModelRequest::new(Tier::Fast).with_message(Message::user(question));
+            cx.model(request.with_max_output_tokens(64)).await?;
+        }
+        Ok(self.letters)
+    }
+}
+
+/// A parcel to be sent.
+#[derive(Default, Serialize, Deserialize, JsonSchema)]
+struct Shipment {
+    number: String,
+    kilos: u32,
+}
+
+/// Books a courier for a parcel.
+#[tool(effect = idempotent(key_valid_for = forever))]
+async fn book_courier(number: String) -> Result<String, ToolFailure> {
+    Ok(format!("courier of {number}"))
+}
+
+/// Calls a courier off.
+#[tool(effect = idempotent(key_valid_for = forever))]
+async fn call_off(courier: String) -> Result<bool, ToolFailure> {
+    match courier.as_str() {
+        "courier of P-9" => Err(ToolFailure::refused("the courier is at the door")),
+        _ => Ok(true),
+    }
+}
+
+/// Books a courier, and calls it off when the parcel turns out to be too heavy.
+#[flow(name = "shipment", version = 1)]
+impl Shipment {
+    #[start(grants = [book_courier])]
+    #[step(compensate = call_courier_off)]
+    async fn book(&self, cx: &StepContext) -> Result<String> {
+        Ok(cx.tool(book_courier::with(self.number.clone())).await.required()?)
+    }
+
+    #[listen(book)]
+    async fn weigh(&self) -> Result<String> {
+        match self.kilos {
+            0..=30 => Ok(format!("{} is on its way", self.number)),
+            _ => Err(StepError::new("it is too heavy")),
+        }
+    }
+
+    #[step(grants = [call_off])]
+    async fn call_courier_off(&self, cx: &StepContext, courier: &String) -> Result<()> {
+        cx.tool(call_off::with(courier.clone())).await.required()?;
+        Ok(())
+    }
+}
+
 /// A parcel on its way.
 #[derive(Default, Serialize, Deserialize, JsonSchema)]
 struct Parcel {
     number: String,
+    days: u64,
 }
 
 /// Waits until the carrier says that a parcel was delivered.
@@ -103,7 +172,7 @@ struct Parcel {
 impl Parcel {
     #[start]
     async fn hand_over(&self, cx: &StepContext) -> Result<()> {
-        cx.sleep(Duration::from_millis(20)).await;
+        cx.sleep(Duration::from_millis(20) + Duration::from_hours(24 * self.days)).await;
         Ok(())
     }
 
@@ -119,8 +188,11 @@ fn main() -> Result<ExitCode, Box<dyn Error + Send + Sync>> {
         .about("Greets, pays back, and waits for parcels")
         .flow::<Greet>()
         .flow::<Refund>()
+        .flow::<Chase>()
+        .flow::<Shipment>()
         .flow::<Parcel>()
         .tools(ToolSet::new().native::<find_order>().native::<pay_back>())
+        .tools(ToolSet::new().native::<book_courier>().native::<call_off>())
         .model(model)
         .default_model("scripted:clerk".parse()?);
     Ok(app.main())

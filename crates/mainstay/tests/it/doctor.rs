@@ -53,9 +53,32 @@ fn the_flows_of_this_program_go_on_with_its_own_runs() {
     let checked = place.json(0, &["flows", "check"]);
     assert_eq!((&checked["checked"], &checked["stuck"]), (&json!(1), &json!([])));
     let listed = place.json(0, &["flows", "ls"]);
-    assert_eq!(listed["flows"].as_array().unwrap().len(), 3);
+    assert_eq!(listed["flows"].as_array().unwrap().len(), 5);
     for format in ["ascii", "mermaid", "dot", "svg"] {
         let drawn = place.run(&["flows", "plot", "refund", "--format", format]).out;
         assert!(drawn.contains("look_up"), "{format}: {drawn}");
     }
+}
+
+#[test]
+fn a_run_of_a_version_that_is_not_here_would_not_go_on() {
+    let place = Place::new();
+    let parcel = place.json(14, &["run", "parcel"]);
+    place.json(10, &["run", "refund", "--input", "order=A-7", "cents=9900"]);
+    place.sql(&[
+        "UPDATE mainstay_lanes SET version = 7 WHERE flow = 'parcel'",
+        "UPDATE mainstay_run_index SET version = 7 WHERE flow = 'parcel'",
+    ]);
+    let checked = place.json(5, &["flows", "check"]);
+    assert_eq!(checked["checked"], 2);
+    let stuck = checked["stuck"].as_array().unwrap();
+    assert_eq!(stuck.len(), 1, "{checked}");
+    assert_eq!(
+        (&stuck[0]["run_id"], &stuck[0]["version"]),
+        (&parcel["run_id"], &json!(7)),
+        "{checked}"
+    );
+    let why = stuck[0]["why"].as_str().unwrap();
+    assert!(why.starts_with("this program has no parcel v7"), "{why}");
+    assert_eq!(place.json(0, &["flows", "check", "refund"])["stuck"], json!([]));
 }

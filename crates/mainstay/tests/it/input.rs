@@ -1,19 +1,6 @@
-//! Bad input: each a coded error with a hint and its exit code, and nothing is started.
+//! What is typed and sent, read closely: what is wrong with it is named, and nothing is started.
 
 use crate::program::Place;
-
-#[test]
-fn an_unknown_flow_is_named_with_the_nearest() {
-    Place::new().run(&["run", "gret"]).refused(3, "MS-1001", "did you mean `greet`?");
-}
-
-#[test]
-fn broken_json_is_shown_with_line_and_column() {
-    let place = Place::new();
-    std::fs::write(place.path().join("in.json"), "{\n  \"name\": \"Ann\",\n}\n").unwrap();
-    let refused = place.run(&["run", "greet", "--input", "in.json"]);
-    refused.refused(2, "MS-1003", "in.json is not JSON: trailing comma, line 3 column 1");
-}
 
 #[test]
 fn a_value_of_the_wrong_type_is_named_by_its_path() {

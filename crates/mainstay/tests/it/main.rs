@@ -10,8 +10,11 @@
 mod file;
 mod program;
 
+mod bad_input;
 mod doctor;
 mod input;
 mod reviews;
 mod runs;
+mod signals;
 mod store;
+mod stores;

@@ -4,7 +4,10 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use serde_json::Value;
@@ -82,10 +85,30 @@ impl Drop for Place {
     }
 }
 
-/// Cargo builds examples with the tests, beside them.
-fn example() -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let example = test.parent().unwrap().parent().unwrap().join("examples/parcels");
-    assert!(example.exists(), "build it with `cargo build -p mainstay --example parcels`");
-    example
+/// Looks until it is so; each look starts a process or a connection, which is pause enough.
+pub(crate) fn until(is_so: impl Fn() -> bool) {
+    assert!((0..2_000).any(|_| is_so()), "it never came");
+}
+
+/// Returns the example program. Cargo builds it beside the tests, but not when it is told which
+/// tests to build (`--test it`): then it is built here, lest an old program is tested.
+fn example() -> &'static Path {
+    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
+    EXAMPLE.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        let example = test.parent().unwrap().parent().unwrap().join("examples/parcels");
+        if !is_fresh(&example).unwrap_or(false) {
+            let build = ["build", "--quiet", "-p", "mainstay", "--example", "parcels"];
+            assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
+        }
+        example
+    })
+}
+
+/// Returns whether no source is newer; cargo lists them beside the program.
+fn is_fresh(program: &Path) -> std::io::Result<bool> {
+    let changed = |path: &Path| fs::metadata(path)?.modified();
+    let (built, listed) = (changed(program)?, fs::read_to_string(program.with_extension("d"))?);
+    let sources = listed.split_once(": ").map_or("", |(_, sources)| sources).split_whitespace();
+    Ok(sources.map(Path::new).all(|source| changed(source).is_ok_and(|at| at <= built)))
 }

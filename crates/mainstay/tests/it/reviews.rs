@@ -52,5 +52,5 @@ fn characters_that_cannot_be_seen_are_shown() {
     let shown = place.run(&["reviews", "show"]);
     assert!(shown.out.contains("A-\\u{202e}7"), "{shown:?}");
     assert!(!shown.out.contains('\u{202e}'), "{shown:?}");
-    assert!(shown.err.contains("1 characters cannot be seen"), "{shown:?}");
+    assert!(shown.err.contains("1 character cannot be seen"), "{shown:?}");
 }

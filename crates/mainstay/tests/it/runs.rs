@@ -10,40 +10,54 @@ fn a_run_prints_its_output_as_data() {
     assert_eq!((ended.exit, ended.out.as_str()), (0, "\"hello Ann\"\n"));
 }
 
+const RUN: [&str; 10] = [
+    "run_id",
+    "flow",
+    "version",
+    "status",
+    "waiting_for",
+    "output",
+    "error",
+    "review_id",
+    "spend",
+    "steps",
+];
+const SPEND: [&str; 6] =
+    ["usd", "input_tokens", "output_tokens", "model_calls", "tool_calls", "wall_ms"];
+const STEP: [&str; 4] = ["name", "status", "attempts", "duration_ms"];
+const ERROR: [&str; 3] = ["code", "message", "hint"];
+
+/// Checks that an object has these fields and no others.
+fn has_exactly(object: &Value, fields: &[&str]) {
+    let mut wanted = fields.to_vec();
+    wanted.sort_unstable();
+    let mut found: Vec<_> = object.as_object().unwrap().keys().map(String::as_str).collect();
+    found.sort_unstable();
+    assert_eq!(found, wanted, "{object}");
+}
+
+/// Checks that the fields stand in the text in this order.
+fn in_order(text: &str, fields: &[&str]) {
+    let mut rest = Some(text);
+    for name in fields {
+        rest = rest.and_then(|rest| Some(rest.split_once(&format!("\"{name}\":"))?.1));
+        assert!(rest.is_some(), "{name} in {text}");
+    }
+}
+
 #[test]
-fn the_document_of_a_run_has_its_fields_in_their_order() {
+fn the_document_of_a_run_has_exactly_its_fields_in_their_order() {
     let place = Place::new();
     let ended = place.run(&["run", "refund", "--json", "--input", "order=A-1", "cents=100"]);
     assert_eq!(ended.exit, 0, "{ended:?}");
-    let names = [
-        "run_id",
-        "flow",
-        "version",
-        "status",
-        "waiting_for",
-        "output",
-        "error",
-        "review_id",
-        "spend",
-        "usd",
-        "input_tokens",
-        "output_tokens",
-        "model_calls",
-        "tool_calls",
-        "wall_ms",
-        "steps",
-        "name",
-        "status",
-        "attempts",
-        "duration_ms",
-    ];
-    let mut rest = ended.out.as_str();
-    for name in names {
-        let field = format!("\"{name}\":");
-        let (_, tail) = rest.split_once(&field).unwrap_or_else(|| panic!("{name}: {ended:?}"));
-        rest = tail;
-    }
+    let (head, tail) = RUN.split_at(9);
+    in_order(&ended.out, &[head, &SPEND, tail, &STEP].concat());
     let document: Value = serde_json::from_str(&ended.out).unwrap();
+    has_exactly(&document, &RUN);
+    has_exactly(&document["spend"], &SPEND);
+    for step in document["steps"].as_array().unwrap() {
+        has_exactly(step, &STEP);
+    }
     assert_eq!(document["status"], "completed");
     assert_eq!(document["waiting_for"], Value::Null);
     assert_eq!(document["spend"]["model_calls"], 1);
@@ -57,6 +71,27 @@ fn the_document_of_a_run_has_its_fields_in_their_order() {
         steps,
         [(&json!("look_up"), &done), (&json!("pay"), &done), (&json!("answer"), &done)]
     );
+}
+
+#[test]
+fn a_run_that_did_not_complete_or_never_began_has_the_same_fields() {
+    let place = Place::new();
+    let run = ["run", "refund", "--input", "order=A-1", "cents=100", "--budget", "tokens=10"];
+    for (exit, arguments) in [
+        (1, &["run", "greet", "--input", "times=13"][..]),
+        (2, &["run", "greet", "--input", "{"]),
+        (3, &["run", "gret"]),
+        (11, &run),
+        (14, &["run", "parcel"]),
+    ] {
+        let document = place.json(exit, arguments);
+        has_exactly(&document, &RUN);
+        has_exactly(&document["spend"], &SPEND);
+        match exit {
+            14 => assert_eq!(document["error"], Value::Null),
+            _ => has_exactly(&document["error"], &ERROR),
+        }
+    }
 }
 
 #[test]
@@ -152,7 +187,62 @@ fn lists_are_filtered_and_tab_separated_when_piped() {
     let piped = place.run(&["runs", "ls", "--limit", "1"]);
     let columns: Vec<_> = piped.out.trim_end_matches('\n').split('\t').collect();
     assert_eq!(columns[1..4], ["parcel v1", "parked", "signal"]);
-    place.run(&["runs", "ls", "-q", "cost:>1"]).refused(2, "MS-1010", "does not know costs yet");
+}
+
+#[test]
+fn runs_are_found_by_what_they_cost() {
+    let place = Place::new();
+    place.run(&["run", "refund", "--input", "order=A-9", "cents=100"]);
+    place.run(&["run", "chase", "--input", "order=A-1", "letters=2"]);
+    place.run(&["run", "chase", "--input", "order=A-1", "letters=9", "--budget", "model_calls=5"]);
+    let found = |query: &str| {
+        let listed = place.json(0, &["runs", "ls", "-q", query]);
+        let runs = listed["runs"].as_array().unwrap().iter();
+        runs.map(|run| format!("{} {}", run["flow"], run["status"])).collect::<Vec<_>>().join(", ")
+    };
+    let two = place.json(0, &["runs", "ls", "-q", "flow:chase status:completed"]);
+    let two = place.json(0, &["runs", "show", two["runs"][0]["run_id"].as_str().unwrap()]);
+    let two = two["spend"]["usd"].as_f64().unwrap();
+    let (failed, completed, parked) =
+        (r#""refund" "failed""#, r#""chase" "completed""#, r#""chase" "parked""#);
+    assert_eq!(found("cost:<=0"), failed);
+    assert_eq!(found("cost:>0"), format!("{parked}, {completed}"));
+    assert_eq!(found(&format!("cost:>={two:.6} cost:<={two:.6}")), completed);
+    assert_eq!(
+        found(&format!("flow:chase status:(failed OR parked) cost:>{two:.6} since:24h")),
+        parked
+    );
+    assert_eq!(found("cost:>0.5"), "");
+    let newest = place.json(0, &["runs", "ls", "--limit", "1", "-q", "cost:>0"]);
+    assert_eq!(newest["runs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_budget_stop_says_where_the_budget_went() {
+    let place = Place::new();
+    let run = ["run", "chase", "--input", "order=A-1", "letters=9", "--budget", "model_calls=3"];
+    let stopped = place.run(&run);
+    stopped.refused(11, "MS-2104", "at step `write` (attempt 1)");
+    for part in [
+        "is parked and nothing was lost; 0 steps are done.",
+        "100 % went to `clerk` in 3 calls; `find_order` was called 4 times with equal arguments.",
+        "--budget +model_calls=1",
+    ] {
+        assert!(stopped.err.contains(part), "{part}: {stopped:?}");
+    }
+    assert!(place.run(&["runs", "show"]).out.contains("100 % went to `clerk`"));
+}
+
+#[test]
+fn what_could_not_be_undone_exits_13() {
+    let place = Place::new();
+    let undone = ["run", "shipment", "--input", "number=P-1", "kilos=31"];
+    assert_eq!(place.json(1, &undone)["status"], "failed");
+    let stands = ["run", "shipment", "--input", "number=P-9", "kilos=31"];
+    let document = place.json(13, &stands);
+    assert_eq!((&document["status"], &document["waiting_for"]), (&json!("partial"), &Value::Null));
+    assert!(document["error"]["code"].is_string(), "{document}");
+    place.run(&stands).refused(13, document["error"]["code"].as_str().unwrap(), "");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `mainstay runs tail`.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use mainstay_core::store::operation::JournalRequest;
 use mainstay_engine::{commands::is_stopped, error::EngineError};
@@ -25,6 +25,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
+    let mut interrupted = pin!(interrupt::asked());
     let runtime = shell.reader().await?;
     let run_id = ids::run(&*runtime.store, &args.run).await?;
     let (mut timeline, mut from) = (Timeline::default(), 1);
@@ -54,7 +55,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
             return Ok(Exit::Ok);
         }
         tokio::select! {
-            () = interrupt::asked() => return Ok(Exit::Interrupted),
+            () = &mut interrupted => return Ok(Exit::Interrupted),
             () = runtime.clock.sleep(LOOK), if !more => {}
             () = std::future::ready(()), if more => {}
         }
