@@ -2,7 +2,7 @@
 
 pub use mainstay_core::{
     failure::{Failure, StepError},
-    model::{Message, ModelReply, ModelRequest, Temperature, Tier},
+    model::{FinishReason, Message, ModelReply, ModelRequest, Temperature, Tier},
     review::{Decision, ReviewOutcome},
     tool::{Reconciled, ToolFailure, ToolOutcome},
 };

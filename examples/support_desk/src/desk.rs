@@ -6,12 +6,16 @@
 //! day and number in it is among the facts ([`facts`](crate::facts)).
 
 mod approval;
+mod draft;
 mod work;
 
 use mainstay::prelude::*;
 
-use self::approval::ask_a_person;
 pub use self::{approval::Ruling, work::Work};
+use self::{
+    approval::ask_a_person,
+    draft::{Checked, Draft, LONGEST},
+};
 use crate::{
     facts::Facts,
     prompt::{CLASSIFY, COMPOSE, EXTRACT, Prompt, complaint, order_lines},
@@ -27,6 +31,9 @@ use crate::{
 
 /// Drafts of an answer before a plain list of the facts is sent instead.
 const DRAFTS: u32 = 2;
+
+/// The longest reading of a letter, in tokens: four wishes with every field.
+const MOST_READ: u32 = 400;
 
 /// A letter to the desk.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -62,22 +69,6 @@ struct File {
     products: Vec<Product>,
 }
 
-/// An answer that a model wrote.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Draft {
-    /// Counted from 1.
-    number: u32,
-    text: String,
-}
-
-/// A draft held against the facts.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Checked {
-    draft: Draft,
-    /// What it says and the facts do not.
-    unfounded: Vec<String>,
-}
-
 /// What came of a letter.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Closed {
@@ -105,7 +96,7 @@ impl SupportDesk {
             ("subject", &letter.subject),
             ("body", &letter.body),
         ])?;
-        Ok(cx.ask_for(request(Tier::Fast, prompt).with_temperature(Temperature::ZERO)).await?)
+        Ok(cx.ask_for(reading(Tier::Fast, prompt)).await?)
     }
 
     #[router(classify)]
@@ -157,8 +148,7 @@ impl SupportDesk {
             ("subject", &self.ticket.subject),
             ("body", &self.ticket.body),
         ])?;
-        let request = request(Tier::Workhorse, prompt).with_temperature(Temperature::ZERO);
-        let Wishes { wishes } = cx.ask_for(request).await?;
+        let Wishes { wishes } = cx.ask_for(reading(Tier::Workhorse, prompt)).await?;
         let mut decisions = Vec::new();
         for wish in &wishes {
             let on = self.ticket.arrived_at;
@@ -207,7 +197,7 @@ impl SupportDesk {
         Ok(work)
     }
 
-    /// A model writes the answer from the facts, and again if it made something up.
+    /// A model writes the answer from the facts, and again if it cannot be sent.
     #[listen(or_(act, Verdict::Rewrite))]
     async fn compose(
         &self,
@@ -216,30 +206,29 @@ impl SupportDesk {
         #[from(act)] work: &Work,
         #[from(check)] last: Option<&Checked>,
     ) -> Result<Draft> {
-        let unfounded = last.map(|checked| checked.unfounded.as_slice()).unwrap_or_default();
+        let faults = last.map(|checked| checked.faults.as_slice()).unwrap_or_default();
         let prompt = COMPOSE.fill(&[
             ("ticket", self.ticket.id.as_str()),
             ("name", addressee(file)),
             ("facts", &work.facts.text()),
-            ("complaint", &complaint(unfounded)),
+            ("complaint", &complaint(faults)),
             ("subject", &self.ticket.subject),
             ("body", &self.ticket.body),
         ])?;
-        let reply = cx.model(request(Tier::Workhorse, prompt)).await?;
+        let request = request(Tier::Workhorse, prompt).with_max_output_tokens(LONGEST);
         let number = last.map_or(1, |checked| checked.draft.number + 1);
-        Ok(Draft { number, text: reply.text })
+        Ok(Draft::new(number, cx.model(request).await?))
     }
 
     #[listen(compose)]
     async fn check(&self, draft: &Draft, #[from(act)] work: &Work) -> Result<Checked> {
-        let unfounded = work.facts.unfounded(&draft.text);
-        Ok(Checked { draft: Draft { number: draft.number, text: draft.text.clone() }, unfounded })
+        Ok(draft.clone().check(&work.facts))
     }
 
     #[router(check)]
     fn verdict(&self, checked: &Checked) -> Verdict {
         match checked {
-            checked if checked.unfounded.is_empty() => Verdict::Send,
+            checked if checked.faults.is_empty() => Verdict::Send,
             checked if checked.draft.number < DRAFTS => Verdict::Rewrite,
             _ => Verdict::GiveUp,
         }
@@ -290,6 +279,11 @@ impl SupportDesk {
 
 fn request(tier: Tier, prompt: Prompt) -> ModelRequest {
     ModelRequest::new(tier).with_system(prompt.system).with_user(prompt.user)
+}
+
+/// A question with one right answer: no invention, and no more room than the answer needs.
+fn reading(tier: Tier, prompt: Prompt) -> ModelRequest {
+    request(tier, prompt).with_temperature(Temperature::ZERO).with_max_output_tokens(MOST_READ)
 }
 
 fn addressee(file: &File) -> &str {

@@ -85,15 +85,15 @@ pub fn order_lines(orders: &[Order]) -> String {
     }
 }
 
-/// Returns what goes in for `complaint`: nothing for a first draft, and for the next one what the
-/// check found in the last.
+/// Returns what goes in for `complaint`: nothing for a first draft, and for the next one why the
+/// last could not be sent.
 #[must_use]
-pub fn complaint(unfounded: &[String]) -> String {
-    match unfounded {
+pub fn complaint(faults: &[String]) -> String {
+    match faults {
         [] => String::new(),
-        found => format!(
-            "Your last draft said {}, which is not among the facts. Write it again without that.",
-            found.join(" and ")
+        faults => format!(
+            "Your last draft cannot be sent: {}. Write it again without that.",
+            faults.join("; ")
         ),
     }
 }

@@ -7,7 +7,7 @@ use mainstay::{
     App, Limits, RunStatus, StartRun, Surroundings, Wait,
     demo::{Demo, Performed, Shown, Subject},
     prelude::*,
-    scripted::{Script, Scripted},
+    scripted::{Script, ScriptError, Scripted},
 };
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ use crate::{
     desk::{Closed, SupportDesk},
     onboarding::Onboarding,
     shop::{ActionKind, LOYALTY_REFUSES, SEED, Shop, ShopError},
-    ticket::{Expect, Outcome, samples, sign_ups},
+    ticket::{Expect, Outcome, SignUp, Ticket, samples, sign_ups},
     tool::tools,
 };
 
@@ -29,7 +29,7 @@ const DELAY: Duration = Duration::from_millis(150);
 /// # Errors
 /// The scripted model that is built into the program does not read.
 pub fn app() -> std::result::Result<App, Box<dyn Error + Send + Sync>> {
-    let script = Script::parse("model.yaml", SCRIPT)?;
+    let script = script()?;
     let model = format!("{}:{}", Scripted::NAME, script.model()).parse()?;
     Ok(App::new()
         .flow::<SupportDesk>()
@@ -41,11 +41,37 @@ pub fn app() -> std::result::Result<App, Box<dyn Error + Send + Sync>> {
         .demo(Samples))
 }
 
+/// Returns the script of the model that knows the sample letters.
+///
+/// # Errors
+/// The file that is built into the program does not read.
+pub fn script() -> std::result::Result<Script, ScriptError> {
+    Script::parse("model.yaml", SCRIPT)
+}
+
 /// Opens the shop in the database that the runs live in, and fills it if it is new.
 async fn open_shop(surroundings: Surroundings) -> std::result::Result<Shop, ShopError> {
     let shop = Shop::open(&surroundings.database.reveal()).await?;
     shop.create_and_fill(SEED).await?;
     Ok(shop)
+}
+
+/// Returns the run that works through a letter: under the letter's number, so that a letter that is
+/// handed in twice is answered once, and with a limit to what models may read for it.
+#[must_use]
+pub fn letter(ticket: Ticket) -> StartRun {
+    let mut run = StartRun::new("support_desk", json!({ "ticket": ticket }));
+    run.limits = Limits { input_tokens: Some(INPUT_TOKENS_PER_LETTER), ..Limits::none() };
+    run.key = Some(ticket.id.to_string());
+    run
+}
+
+/// Returns the run that welcomes a customer: under the address, so that nobody signs up twice.
+#[must_use]
+pub fn sign_up(sign_up: SignUp) -> StartRun {
+    let mut run = StartRun::new("onboarding", json!({ "sign_up": sign_up }));
+    run.key = Some(sign_up.email);
+    run
 }
 
 /// The sample letters and sign-ups.
@@ -60,19 +86,8 @@ impl Demo for Samples {
 
     async fn prepare(&self, surroundings: &Surroundings) -> Result<Vec<StartRun>> {
         open_shop(surroundings.clone()).await?.close().await;
-        let mut runs = Vec::new();
-        for sample in samples()? {
-            let mut run = StartRun::new("support_desk", json!({ "ticket": sample.ticket }));
-            run.limits = Limits { input_tokens: Some(INPUT_TOKENS_PER_LETTER), ..Limits::none() };
-            run.key = Some(sample.ticket.id.to_string());
-            runs.push(run);
-        }
-        for sign_up in sign_ups()? {
-            let mut run = StartRun::new("onboarding", json!({ "sign_up": sign_up }));
-            run.key = Some(sign_up.email);
-            runs.push(run);
-        }
-        Ok(runs)
+        let letters = samples()?.into_iter().map(|sample| letter(sample.ticket));
+        Ok(letters.chain(sign_ups()?.into_iter().map(sign_up)).collect())
     }
 
     fn check(&self, run: &Shown) -> std::result::Result<(), String> {

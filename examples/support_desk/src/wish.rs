@@ -63,12 +63,15 @@ pub struct Wish {
     pub kind: Category,
     /// The order's number, if the letter or its item gives it away.
     #[serde(default)]
+    #[schemars(length(max = 16))]
     pub order: Option<OrderId>,
     /// The article as the bill names it; for advice, what they are looking for.
     #[serde(default)]
+    #[schemars(length(max = 80))]
     pub item: Option<String>,
     /// The article they want in its place.
     #[serde(default)]
+    #[schemars(length(max = 80))]
     pub instead: Option<String>,
     /// Why goods go back.
     #[serde(default)]

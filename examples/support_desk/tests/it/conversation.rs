@@ -9,7 +9,7 @@ use mainstay_core::{
     port::Clock,
     time::Timestamp,
 };
-use mainstay_providers::scripted::{Script, Scripted};
+use mainstay_providers::scripted::Scripted;
 use schemars::schema_for;
 use serde_json::json;
 use support_desk::{
@@ -18,12 +18,11 @@ use support_desk::{
     id::{OrderId, ProductId},
     prompt::{self, Prompt, Template},
     rules::{Decision, decide},
+    sample::script,
     shop::{Order, SEED, Stock, generate},
     ticket::{Outcome, Sample, samples},
     wish::{Category, Classification, Wishes},
 };
-
-const SCRIPT: &str = include_str!("../../model.yaml");
 
 /// A clock that stands still: a scripted delay takes no time.
 struct Still;
@@ -49,9 +48,8 @@ struct Desk {
 
 impl Desk {
     fn new() -> Self {
-        let script = Script::parse("model.yaml", SCRIPT).unwrap();
         Self {
-            provider: Scripted::new().with_script(script),
+            provider: Scripted::new().with_script(script().unwrap()),
             model: "scripted:desk".parse().unwrap(),
             stock: generate(SEED),
         }
