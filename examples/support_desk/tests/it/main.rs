@@ -10,12 +10,18 @@ mod database;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod determinism;
+#[cfg(test)]
 mod kill;
 #[cfg(test)]
 mod onboarding;
+#[cfg(test)]
+mod real_model;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod shop;
+#[cfg(test)]
+mod stage;

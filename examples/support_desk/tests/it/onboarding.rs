@@ -1,16 +1,14 @@
 //! Sign-ups: two systems, and taking back what the first one did.
 
 use mainstay_core::{id::RunId, run::RunStatus};
-use mainstay_engine::commands::StartRun;
-use serde_json::json;
-use support_desk::{shop::ActionKind, ticket::sign_ups};
+use support_desk::{sample, shop::ActionKind, ticket::sign_ups};
 
 use crate::{database, rig::Rig};
 
 async fn sign_up(rig: &Rig, number: usize) -> (RunId, String) {
     let sign_up = sign_ups().unwrap().remove(number);
-    let wish = StartRun::new("onboarding", json!({ "sign_up": sign_up }));
-    (rig.runtime.start(wish).await.unwrap().run_id, sign_up.email)
+    let started = rig.runtime.start(sample::sign_up(sign_up.clone())).await.unwrap();
+    (started.run_id, sign_up.email)
 }
 
 async fn a_customer_is_welcomed_by_both_systems(rig: Rig) {

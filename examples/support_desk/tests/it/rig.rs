@@ -3,25 +3,22 @@
 use std::{sync::Arc, time::Duration};
 
 use mainstay::Flow;
-use mainstay_core::{budget::Limits, id::RunId, model::ModelCatalog, store::row::ReviewFilter};
+use mainstay_core::{id::RunId, model::ModelCatalog, store::row::ReviewFilter};
 use mainstay_core::{review::Decision, run::RunStatus, store::row::ReviewRow, wait::Wait};
 use mainstay_engine::{
-    commands::{StartRun, is_stopped},
+    commands::is_stopped,
     flows::Flows,
     runtime::Runtime,
     system::{OsEntropy, SystemClock},
     worker::Worker,
 };
-use mainstay_providers::{
-    prices::Prices,
-    scripted::{Script, Scripted},
-};
+use mainstay_providers::{prices::Prices, scripted::Scripted};
 use mainstay_tools::Resources;
-use serde_json::{Value, json};
+use serde_json::Value;
 use support_desk::{
-    INPUT_TOKENS_PER_LETTER,
     desk::SupportDesk,
     onboarding::Onboarding,
+    sample::{letter, script},
     shop::{ActionKind, Shop},
     ticket::{Sample, samples},
     tool::tools,
@@ -31,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::database::Database;
 
-const SCRIPT: &str = include_str!("../../model.yaml");
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Only what hangs takes so long.
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// A desk: its database, and perhaps a worker that drives what is started.
 pub(crate) struct Rig {
@@ -54,9 +51,14 @@ pub(crate) struct Settled {
 }
 
 impl Rig {
-    /// Opens a desk with a worker.
+    /// Opens a desk with a worker and the scripted model.
     pub(crate) async fn open(database: Database) -> Self {
-        let mut rig = Self::without_worker(database).await;
+        Self::open_with(database, scripted()).await
+    }
+
+    /// Opens a desk with a worker and these models.
+    pub(crate) async fn open_with(database: Database, models: ModelCatalog) -> Self {
+        let mut rig = Self::idle(database, models).await;
         let run = Worker::new(Arc::clone(&rig.runtime), "test").run(rig.stop.clone());
         rig.worker = Some(tokio::spawn(async move {
             run.await.unwrap();
@@ -66,8 +68,12 @@ impl Rig {
 
     /// Opens a desk at which nobody works yet.
     pub(crate) async fn without_worker(database: Database) -> Self {
+        Self::idle(database, scripted()).await
+    }
+
+    async fn idle(database: Database, models: ModelCatalog) -> Self {
         let shop = database.shop().await;
-        let runtime = Arc::new(runtime(&database, &shop).await);
+        let runtime = Arc::new(runtime(&database, &shop, models).await);
         Self { runtime, shop, stop: CancellationToken::new(), worker: None, database }
     }
 
@@ -85,11 +91,7 @@ impl Rig {
     }
 
     pub(crate) async fn start_letter(&self, sample: &Sample) -> RunId {
-        let limits = Limits { input_tokens: Some(INPUT_TOKENS_PER_LETTER), ..Limits::none() };
-        let mut wish = StartRun::new("support_desk", json!({ "ticket": sample.ticket }));
-        wish.limits = limits;
-        wish.key = Some(sample.ticket.id.to_string());
-        self.runtime.start(wish).await.unwrap().run_id
+        self.runtime.start(letter(sample.ticket.clone())).await.unwrap().run_id
     }
 
     /// Waits until a run ended or needs somebody.
@@ -147,17 +149,19 @@ impl Rig {
     }
 }
 
-async fn runtime(database: &Database, shop: &Shop) -> Runtime {
+fn scripted() -> ModelCatalog {
+    ModelCatalog::new(Arc::new(Prices::bundled()))
+        .with_provider(Arc::new(Scripted::new().with_script(script().unwrap())))
+        .with_default(&"scripted:desk".parse().unwrap())
+}
+
+async fn runtime(database: &Database, shop: &Shop, models: ModelCatalog) -> Runtime {
     let store = database.store().await;
     let clock = Arc::new(SystemClock);
     let registry = tools().open(Resources::new().with(shop.clone()), clock.clone()).unwrap();
     let mut flows = Flows::default();
     flows.add(SupportDesk::program());
     flows.add(Onboarding::program());
-    let script = Script::parse("model.yaml", SCRIPT).unwrap();
-    let models = ModelCatalog::new(Arc::new(Prices::bundled()))
-        .with_provider(Arc::new(Scripted::new().with_script(script)))
-        .with_default(&"scripted:desk".parse().unwrap());
     let schema = registry.schema();
     let tools = (Arc::new(registry) as Arc<_>, schema as Arc<_>);
     Runtime::new(store, clock, Arc::new(OsEntropy), flows, models, tools)
