@@ -1,6 +1,7 @@
 //! `mainstay demo`: real work, done by worker processes of which one is killed in the middle.
 
 mod crew;
+mod failures;
 mod place;
 mod report;
 mod tally;
@@ -14,7 +15,7 @@ use mainstay_engine::{commands::StartRun, runtime::Runtime, system::SystemClock}
 use self::{
     crew::Crew,
     place::Place,
-    report::Report,
+    report::{Judged, Report},
     watch::{Followed, Watch},
 };
 use super::{error::CliError, exit::Exit, interrupt, shell::Shell};
@@ -66,7 +67,7 @@ pub(crate) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
     crew.dismiss().await;
     let followed = watch.end();
     let wall = SystemClock.boot().saturating_sub(began);
-    let judged = args.model.is_none();
+    let judged = args.model.map_or(Judged::ByOutcome, |_| Judged::ByStructure);
     let report = Report::of(&stage, followed, crashes, wall, judged).await?;
     report.print(&shell.output, &stage.place.database)?;
     Ok(if report.holds() { Exit::Ok } else { Exit::Failed })

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::{
     Stage,
+    failures::Failures,
     tally::{self, Count},
     watch::Followed,
 };
@@ -52,17 +53,40 @@ struct Actions {
     in_doubt: u64,
 }
 
+/// What the runs are held against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judged {
+    /// What each must come to: the program's own model did the work.
+    ByOutcome,
+    /// Only that each ended or says what it waits for: nobody knows what another model answers.
+    ByStructure,
+}
+
 /// The end of a demo.
 pub(super) struct Report {
     document: Document,
     spend: Spend,
     actions: BTreeMap<String, Count>,
+    failures: Failures,
+    judged: Judged,
     /// What is not as it should be, a sentence each.
     problems: Vec<String>,
     /// A run that was recovered, and one that waits for a person.
     recovered: Option<String>,
     waiting: Option<String>,
     stopped: Option<String>,
+}
+
+impl Judged {
+    const fn praise(self) -> &'static str {
+        match self {
+            Self::ByOutcome => "everything is as it should be",
+            Self::ByStructure => {
+                "every run ended or says what it waits for, and nothing happened twice; what the \
+                 model's answers are worth was not judged"
+            }
+        }
+    }
 }
 
 impl Report {
@@ -73,14 +97,16 @@ impl Report {
         runs: Vec<Followed>,
         crashes: u64,
         wall: Duration,
-        judged: bool,
+        judged: Judged,
     ) -> Result<Self, CliError> {
         let actions = tally::count(stage, &runs).await?;
         let all = actions.values().fold(Count::default(), |sum, count| sum.plus(*count));
         let mut problems = Vec::new();
-        for run in runs.iter().filter(|_| judged) {
+        for run in runs.iter().filter(|_| judged == Judged::ByOutcome) {
             problems.extend(wrong(stage, run).await?);
         }
+        let failures = Failures::of(&runs);
+        problems.extend(failures.problems());
         problems.extend(unsafe_counts(&actions));
         let views: Vec<_> =
             runs.iter().filter_map(|run| Some((run, run.view.as_deref()?))).collect();
@@ -95,6 +121,8 @@ impl Report {
             document,
             spend,
             actions,
+            failures,
+            judged,
             problems,
             recovered: first(was_recovered),
             waiting: first(waits_for_a_person),
@@ -117,7 +145,7 @@ impl Report {
         }
         self.tables(output)?;
         let verdict = match self.problems.as_slice() {
-            [] => output.paint(Tone::Good, "everything is as it should be"),
+            [] => output.paint(Tone::Good, self.judged.praise()),
             _ => output.paint(Tone::Bad, "not everything is as it should be"),
         };
         output.line(format!("\n{verdict}"))?;
@@ -151,7 +179,8 @@ impl Report {
             let numbers = [intended, refused, performed, duplicated, in_doubt];
             [vec![action.clone()], numbers.map(ToString::to_string).to_vec()].concat()
         };
-        Ok(output.table(&head, self.actions.iter().map(cells))?)
+        output.table(&head, self.actions.iter().map(cells))?;
+        self.failures.print(output)
     }
 
     fn spent(&self) -> String {
