@@ -10,6 +10,7 @@
 mod ask;
 mod book;
 mod call;
+mod caution;
 mod end;
 pub(crate) mod migrate;
 mod open;
@@ -50,6 +51,7 @@ use crate::{
 };
 use book::{Book, Closed};
 use call::{Call, CallEnd};
+use caution::Caution;
 use open::OpenStep;
 
 /// How long a run keeps its worker while others wait. It runs at least one step whatever that
@@ -192,6 +194,8 @@ pub(crate) struct Drive {
     ask_again_due: bool,
     /// Ends calls that only read, once nobody will see their answers.
     reads: CancellationToken,
+    /// What waits because the run was taken over early.
+    caution: Caution,
     /// A step that may not start because the run nests too deep.
     too_deep: Option<Exhausted>,
     /// When it began, on the clock that knows no suspend.
@@ -230,6 +234,7 @@ impl Drive {
             crashes: claimed.run.crashes,
             ask_again_due: false,
             reads: CancellationToken::new(),
+            caution: Caution::new(began, claimed.reads_only_for),
             too_deep: None,
             began,
             steps: 0,
@@ -256,6 +261,7 @@ impl Drive {
             if let Some(driven) = self.maybe_yield().await? {
                 return Ok(driven);
             }
+            self.ask_what_waited().await?;
             self.start_ready().await?;
             let moved = self.turn().await?;
             // An action's outcome that did not end its step is not left to the next crash.
@@ -280,8 +286,9 @@ impl Drive {
 
     /// Waits for whatever comes first: an effect's end, a message, a waker, a timeout, a wish.
     async fn next_event(&mut self) -> Result<(), Stop> {
-        let timeout = self.next_timeout();
         let clock = self.desk.runtime.clock.clone();
+        let caution = self.caution.left(clock.boot()).filter(|_| self.caution.holds_a_step());
+        let timeout = self.next_timeout().into_iter().chain(caution).min();
         let timer = async {
             match timeout {
                 Some(span) => clock.sleep(span).await,
@@ -352,6 +359,9 @@ impl Drive {
         if *self.desk.wish.borrow() == Wish::Drain {
             self.book.release().await?;
             return Ok(Rest::Closed(Driven::Released));
+        }
+        if self.caution.holds_a_step() {
+            return Ok(Rest::Still);
         }
         if std::mem::take(&mut self.ask_again_due) && self.ask_again().await? {
             return Ok(Rest::Moved);

@@ -238,6 +238,8 @@ behaviours! { $
         a_beat_after_expiry_is_lost_for_good
         a_beat_after_revocation_is_lost_and_moves_no_lease
         a_takeover_needs_a_revocation
+        after_an_early_takeover_only_reads_are_launched_until_the_lease_has_passed
+        a_takeover_that_waited_or_has_proof_restricts_nothing
         crashes_count_until_the_run_makes_progress
         a_closed_session_returns_its_runs_without_a_crash
         a_beat_names_the_runs_whose_inbox_moved

@@ -125,7 +125,7 @@ impl Model {
             O::CloseSession(id) => Reply::CloseSession(self.close_session(*id)),
             O::Sessions(()) => Reply::Sessions(self.session_rows(now)),
             O::Revoke(id) => Reply::Revoke(self.revoke(*id)),
-            O::TakeOver(id) => Reply::TakeOver(self.take_over(*id)),
+            O::TakeOver(takeover) => Reply::TakeOver(self.take_over(now, *takeover)),
             O::CreateRun(run) => Reply::CreateRun(self.create_run(run)?),
             O::Claim(request) => Reply::Claim(self.claim(now, request)?),
             O::Append(parts) => Reply::Append(self.append(now, parts)),

@@ -80,8 +80,10 @@ operations! {
     /// Revokes a session in a committed transaction. Returns the lease's final end.
     revoke: Revoke(SessionId) -> Option<Timestamp>;
     /// Queues a revoked session's runs again where it still owns them, counting a crash for each,
-    /// and closes the session. Returns how many; 0 for a session that is not revoked.
-    take_over: TakeOver(SessionId) -> u64;
+    /// and closes the session. Returns how many; 0 for a session that is not revoked. Where the
+    /// death is only presumed and the lease still holds, the runs are marked: until it has passed
+    /// their next owner launches nothing but reads.
+    take_over: TakeOver(TakeOver) -> u64;
     /// Starts a run, once per idempotency key and once per id.
     create_run: CreateRun(Box<NewRun>) -> CreatedRun;
     /// Gives queued runs to a session: the most urgent, then the longest waiting, a nonce each in
@@ -179,6 +181,24 @@ pub enum Beat {
     Lost,
 }
 
+/// A takeover of a revoked session's runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TakeOver {
+    /// The session.
+    pub session: SessionId,
+    /// What is known of its end.
+    pub death: Death,
+}
+
+/// What is known of a worker's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Death {
+    /// The process is gone.
+    Proved,
+    /// Nothing is known but what its lease says: while it holds, a call may still be on its way.
+    Presumed,
+}
+
 /// A run to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRun {
@@ -238,6 +258,9 @@ pub struct ClaimedRun {
     pub journal: Vec<JournalRow>,
     /// Its messages beyond what the journal has received.
     pub inbox: Vec<InboxRow>,
+    /// How long, from the claim on, nothing but reads may be launched for it: so long its last
+    /// owner may live.
+    pub reads_only_for: Duration,
 }
 
 /// One run's part of a commit.

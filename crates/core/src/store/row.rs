@@ -42,6 +42,16 @@ pub struct RunRow {
     pub parent: Option<RunId>,
     /// Smaller goes first.
     pub priority: i16,
+    /// Until then its owner launches nothing but reads: the end of a lease that was not waited for.
+    pub reads_only_until: Option<Timestamp>,
+}
+
+impl RunRow {
+    /// Returns how long from `now`, by the store's clock, nothing but reads may be launched.
+    #[must_use]
+    pub fn reads_only_for(&self, now: Timestamp) -> Duration {
+        self.reads_only_until.map(|until| until.since(now)).unwrap_or_default()
+    }
 }
 
 /// A worker session's row.

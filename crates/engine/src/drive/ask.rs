@@ -33,8 +33,13 @@ impl Drive {
         let known = recorded.is_some_and(|e| e.resolution.is_some() || e.wait.is_some());
         let sent = recorded.is_some_and(EffectRecord::is_open_action);
         let undoing = self.book.run.step(key).is_some_and(|step| step.undoes.is_some());
+        if known {
+            return Ok(());
+        }
+        let Some((request, ask)) = self.unless_too_early(key, request, ask, sent) else {
+            return Ok(());
+        };
         match ask {
-            _ if known => Ok(()),
             Ask::Call(callee) if sent => self.recover(request, callee).await,
             // Nothing new is begun for a step that will be let go.
             _ if self.book.run.unwinding && !undoing => Ok(()),

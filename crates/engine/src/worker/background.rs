@@ -8,7 +8,7 @@ use mainstay_core::{
     payload::Payload,
     store::{
         StoreError,
-        operation::{Delivery, FireTimers, NewRun, OutboxMessage},
+        operation::{Death, Delivery, FireTimers, NewRun, OutboxMessage, TakeOver},
         row::{OutboxRow, SessionRow},
     },
 };
@@ -157,8 +157,8 @@ fn first_row(
     JournalRow { link, ..row }
 }
 
-/// Takes over the runs of dead workers: at once where their death is proved, else when their lease
-/// has passed.
+/// Takes over the runs of dead workers: at once where their death is proved; early where the lock
+/// on their connection is free, and then their actions wait; else when their lease has passed.
 async fn reap(desk: Desk, end: CancellationToken) {
     while !end.is_cancelled() {
         if let Err(error) = reap_once(&desk).await {
@@ -178,7 +178,7 @@ async fn reap_once(desk: &Desk) -> Result<(), StoreError> {
             continue;
         }
         let proof = row.proof.as_ref().and_then(Proof::of_death);
-        if proof.is_some() || row.left.is_zero() {
+        if proof.is_some() || row.lock_free || row.left.is_zero() {
             take_over(desk, &row, proof).await?;
         }
     }
@@ -189,7 +189,9 @@ async fn take_over(desk: &Desk, row: &SessionRow, proof: Option<Proof>) -> Resul
     if !row.revoked {
         desk.runtime.store.revoke(row.session).await?;
     }
-    let runs = desk.runtime.store.take_over(row.session).await?;
+    let death = if proof.is_some() { Death::Proved } else { Death::Presumed };
+    let takeover = TakeOver { session: row.session, death };
+    let runs = desk.runtime.store.take_over(takeover).await?;
     if runs > 0 {
         tracing::info!(session = %row.session, runs, "took over the runs of a dead worker");
         desk.nudges.claim.notify_one();

@@ -20,6 +20,7 @@ mod rig;
 mod runs;
 mod sagas;
 mod steps;
+mod takeovers;
 mod tap;
 mod tools;
 mod waits;

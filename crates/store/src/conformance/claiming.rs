@@ -6,7 +6,7 @@ use mainstay_core::{
     journal::{Entry, claim_link},
     payload::Payload,
     run::RunStatus,
-    store::operation::{BeatRequest, ClaimRequest, RowChange},
+    store::operation::{BeatRequest, ClaimRequest, Death, RowChange},
 };
 
 use super::{
@@ -133,7 +133,7 @@ pub(super) async fn a_run_that_crashed_twice_is_claimed_alone(world: World) -> V
         let session = world.open().await?;
         equal("the crashing run", world.claim(session).await?.run.run_id, crashing)?;
         world.store.revoke(session).await?;
-        equal("taken over", world.store.take_over(session).await?, 1)?;
+        equal("taken over", world.take_over(session, Death::Proved).await?, 1)?;
     }
     let calm = world.start(world.new_run()?).await?;
     let session = world.open().await?;

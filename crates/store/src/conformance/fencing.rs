@@ -8,7 +8,7 @@ use mainstay_core::{
     journal::{Entry, Head},
     run::RunStatus,
     store::{
-        operation::{Append, Appended, JournalRequest, OutboxMessage, RowChange},
+        operation::{Append, Appended, Death, JournalRequest, OutboxMessage, RowChange},
         row::ReviewFilter,
     },
 };
@@ -62,7 +62,7 @@ pub(super) async fn a_zombie_is_fenced_after_a_newer_claim(world: World) -> Verd
     zombie.accept(&*world.store, zombie.step()?).await?;
     let session = zombie.session.unwrap_or_else(|| world.session_id());
     world.store.revoke(session).await?;
-    world.store.take_over(session).await?;
+    world.take_over(session, Death::Proved).await?;
     let claimed = world.claim(world.open().await?).await?;
     let found = claimed.journal.last().map(|row| row.link);
     fenced(&world, &zombie, zombie.step()?, found).await?;
@@ -205,7 +205,7 @@ pub(super) async fn an_owner_that_was_taken_over_cannot_park(world: World) -> Ve
     let owner = world.owned().await?;
     let session = owner.session.unwrap_or_else(|| world.session_id());
     world.store.revoke(session).await?;
-    world.store.take_over(session).await?;
+    world.take_over(session, Death::Proved).await?;
     fenced(&world, &owner, owner.park_for_signal(0)?, None).await?;
     fenced(&world, &owner, owner.finish(0)?, None).await?;
     fenced(&world, &owner, owner.release()?, None).await?;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use mainstay_core::store::{
     local::LocalWrite,
-    operation::{Append, Appended},
+    operation::{Append, Appended, Death},
 };
 use serde_json::{Value, json};
 
@@ -131,7 +131,7 @@ async fn a_fenced_part_writes_no_rows(shop: Shop) -> Verdict {
     }
     let session = owner.session.unwrap_or_else(|| world.session_id());
     world.store.revoke(session).await?;
-    world.store.take_over(session).await?;
+    world.take_over(session, Death::Proved).await?;
     world.claim(world.open().await?).await?;
     let answer = owner.clone().append(&*world.store, with(owner.step()?, &["dead"])).await?;
     holds("an old epoch is fenced", matches!(answer, Appended::Fenced { .. }))?;

@@ -1,9 +1,11 @@
 //! Sessions: leases that end for good, and takeovers that need a revocation.
 
+use std::time::Duration;
+
 use mainstay_core::{
     id::SessionId,
     run::RunStatus,
-    store::operation::{Beat, BeatRequest, DeathProof, OpenSession, RowChange},
+    store::operation::{Beat, BeatRequest, Death, DeathProof, OpenSession, RowChange},
 };
 
 use super::{
@@ -51,11 +53,11 @@ pub(super) async fn a_takeover_needs_a_revocation(world: World) -> Verdict {
     let owner = world.owned().await?;
     let session = owner.session.ok_or_else(|| absent("the owner"))?;
     world.clock.advance(LEASE * 2);
-    equal("only expired", world.store.take_over(session).await?, 0)?;
+    equal("only expired", world.take_over(session, Death::Proved).await?, 0)?;
     equal("still its run", world.row(owner.run_id).await?.owner, Some(session))?;
     world.store.revoke(session).await?;
-    equal("revoked", world.store.take_over(session).await?, 1)?;
-    equal("twice", world.store.take_over(session).await?, 0)?;
+    equal("revoked", world.take_over(session, Death::Proved).await?, 1)?;
+    equal("twice", world.take_over(session, Death::Proved).await?, 0)?;
     let row = world.row(owner.run_id).await?;
     equal("the row", (row.status, row.owner), (RunStatus::Queued, None))?;
     equal("the epoch stays until the next claim", row.epoch, 1)?;
@@ -71,7 +73,7 @@ pub(super) async fn crashes_count_until_the_run_makes_progress(world: World) -> 
         owner.accept(&*world.store, part).await?;
         let session = owner.session.ok_or_else(|| absent("the owner"))?;
         world.store.revoke(session).await?;
-        world.store.take_over(session).await?;
+        world.take_over(session, Death::Proved).await?;
         let claimed = world.claim(world.open().await?).await?;
         equal("crashes", claimed.run.crashes, crashes)?;
         let new_end = claimed.position;
@@ -82,6 +84,47 @@ pub(super) async fn crashes_count_until_the_run_makes_progress(world: World) -> 
     }
     owner.accept(&*world.store, owner.step()?).await?;
     equal("after a finished step", world.row(owner.run_id).await?.crashes, 0)
+}
+
+pub(super) async fn after_an_early_takeover_only_reads_are_launched_until_the_lease_has_passed(
+    world: World,
+) -> Verdict {
+    let owner = world.owned().await?;
+    let session = owner.session.ok_or_else(|| absent("the owner"))?;
+    let end = world.now().after(LEASE);
+    world.clock.advance(LEASE / 4);
+    world.store.revoke(session).await?;
+    equal("taken over", world.take_over(session, Death::Presumed).await?, 1)?;
+    let second = world.open().await?;
+    let claimed = world.claim(second).await?;
+    equal("until the first owner's lease ends", claimed.run.reads_only_until, Some(end))?;
+    equal("so long", claimed.reads_only_for, LEASE * 3 / 4)?;
+    // That the second owner is proved dead says nothing about the first.
+    world.clock.advance(LEASE / 4);
+    world.store.revoke(second).await?;
+    world.take_over(second, Death::Proved).await?;
+    let third = world.open().await?;
+    equal("still", world.claim(third).await?.reads_only_for, LEASE / 2)?;
+    world.clock.advance(LEASE / 2);
+    world.store.revoke(third).await?;
+    world.take_over(third, Death::Proved).await?;
+    let claimed = world.claim(world.open().await?).await?;
+    equal("and then no longer", claimed.reads_only_for, Duration::ZERO)
+}
+
+pub(super) async fn a_takeover_that_waited_or_has_proof_restricts_nothing(world: World) -> Verdict {
+    for (wait, death) in [(LEASE, Death::Presumed), (LEASE / 2, Death::Proved)] {
+        let owner = world.owned().await?;
+        let session = owner.session.ok_or_else(|| absent("the owner"))?;
+        world.clock.advance(wait);
+        world.store.revoke(session).await?;
+        world.take_over(session, death).await?;
+        let claimed = world.claim(world.open().await?).await?;
+        equal("the run", claimed.run.run_id, owner.run_id)?;
+        let marks = (claimed.run.reads_only_until, claimed.reads_only_for);
+        equal("no restriction", marks, (None, Duration::ZERO))?;
+    }
+    Ok(())
 }
 
 pub(super) async fn a_closed_session_returns_its_runs_without_a_crash(world: World) -> Verdict {
@@ -137,7 +180,7 @@ pub(super) async fn sessions_are_listed_with_what_they_hold(world: World) -> Ver
     let [row] = rows.as_slice() else { return equal("one session", rows.len(), 1) };
     equal("session", row.session, session)?;
     equal("name", row.name.as_str(), "host/7")?;
-    equal("left", (row.left, row.overdue), (LEASE * 4 / 5, std::time::Duration::ZERO))?;
+    equal("left", (row.left, row.overdue), (LEASE * 4 / 5, Duration::ZERO))?;
     equal("state", (row.revoked, row.draining), (false, false))?;
     equal("proof", row.proof.clone(), Some(proof))?;
     equal("runs", row.runs, 1)?;
@@ -146,6 +189,6 @@ pub(super) async fn sessions_are_listed_with_what_they_hold(world: World) -> Ver
     world.clock.advance(LEASE);
     let rows = world.store.sessions(()).await?;
     let row = rows.first().ok_or_else(|| absent("the session"))?;
-    equal("overdue", (row.left, row.overdue), (std::time::Duration::ZERO, LEASE / 5))?;
+    equal("overdue", (row.left, row.overdue), (Duration::ZERO, LEASE / 5))?;
     holds("revoked", row.revoked)
 }

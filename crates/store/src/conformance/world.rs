@@ -19,9 +19,10 @@ use mainstay_core::{
     payload::Payload,
     port::Clock,
     store::{
-        Store,
+        Store, StoreError,
         operation::{
-            ClaimRequest, ClaimedRun, CreatedRun, Delivered, Delivery, NewRun, OpenSession,
+            ClaimRequest, ClaimedRun, CreatedRun, Death, Delivered, Delivery, NewRun, OpenSession,
+            TakeOver,
         },
         row::RunRow,
     },
@@ -173,6 +174,14 @@ impl World {
     pub async fn claim(&self, session: SessionId) -> Result<ClaimedRun, Failure> {
         let claimed = self.store.claim(self.wish(session, 1)).await?;
         claimed.into_iter().next().ok_or_else(|| absent("a claimed run"))
+    }
+
+    /// Takes a session's runs over; returns how many.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub async fn take_over(&self, session: SessionId, death: Death) -> Result<u64, StoreError> {
+        self.store.take_over(TakeOver { session, death }).await
     }
 
     /// Starts a run and claims it in a session of its own.

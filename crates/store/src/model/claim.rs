@@ -32,7 +32,7 @@ impl Model {
                 continue;
             }
             let Some(nonce) = nonces.next() else { break };
-            claimed.extend(self.take(run_id, *nonce, request)?);
+            claimed.extend(self.take(now, run_id, *nonce, request)?);
             if alone {
                 break;
             }
@@ -55,6 +55,7 @@ impl Model {
 
     fn take(
         &mut self,
+        now: Timestamp,
         run_id: RunId,
         nonce: [u8; 16],
         request: &ClaimRequest,
@@ -71,7 +72,7 @@ impl Model {
         self.ready.remove(&run_id);
         self.changed.insert(run_id);
         self.insert_row(run_id, &row);
-        Ok(self.runs.get(&run_id).map(|run| handed_over(run, nonce)))
+        Ok(self.runs.get(&run_id).map(|run| handed_over(run, now, nonce)))
     }
 }
 
@@ -79,7 +80,7 @@ fn last_position(run: &Run) -> u64 {
     run.journal.last().map_or(0, |row| row.position)
 }
 
-fn handed_over(run: &Run, nonce: [u8; 16]) -> ClaimedRun {
+fn handed_over(run: &Run, now: Timestamp, nonce: [u8; 16]) -> ClaimedRun {
     let from = run.row.checkpoint;
     let journal: Vec<JournalRow> =
         run.journal.iter().filter(|row| row.position >= from).cloned().collect();
@@ -90,6 +91,7 @@ fn handed_over(run: &Run, nonce: [u8; 16]) -> ClaimedRun {
         nonce,
         journal,
         inbox: unread.cloned().collect(),
+        reads_only_for: run.row.reads_only_for(now),
     }
 }
 

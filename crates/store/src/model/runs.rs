@@ -30,6 +30,7 @@ impl Run {
             crashes: 0,
             parent: new.parent,
             priority: new.priority,
+            reads_only_until: None,
         };
         Self {
             row,

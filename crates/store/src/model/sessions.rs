@@ -5,7 +5,7 @@ use mainstay_core::{
     run::RunStatus,
     store::{
         StoreError,
-        operation::{Beat, BeatRequest, OpenSession},
+        operation::{Beat, BeatRequest, Death, OpenSession, TakeOver},
         row::SessionRow,
     },
     time::Timestamp,
@@ -58,16 +58,19 @@ impl Model {
 
     /// Ends a session that goes in good order.
     pub(super) fn close_session(&mut self, id: SessionId) -> u64 {
-        self.queue_runs_of(id, 0)
+        self.queue_runs_of(id, 0, None)
     }
 
     /// Ends a revoked session in its place; its runs have crashed once more.
-    pub(super) fn take_over(&mut self, id: SessionId) -> u64 {
-        let revoked = self.sessions.get(&id).is_some_and(|session| session.revoked);
-        if revoked { self.queue_runs_of(id, 1) } else { 0 }
+    pub(super) fn take_over(&mut self, now: Timestamp, takeover: TakeOver) -> u64 {
+        let revoked = |session: &&Session| session.revoked;
+        let Some(session) = self.sessions.get(&takeover.session).filter(revoked) else { return 0 };
+        let early = takeover.death == Death::Presumed && now < session.expires_at;
+        let reads_only = early.then_some(session.expires_at);
+        self.queue_runs_of(takeover.session, 1, reads_only)
     }
 
-    fn queue_runs_of(&mut self, id: SessionId, crash: u32) -> u64 {
+    fn queue_runs_of(&mut self, id: SessionId, crash: u32, reads_only: Option<Timestamp>) -> u64 {
         let mine = self.claims.iter().filter(|(_, claim)| claim.owner == id);
         let mine: Vec<RunId> = mine.map(|(run_id, _)| *run_id).collect();
         for run_id in &mine {
@@ -75,6 +78,8 @@ impl Model {
                 run.row.status = RunStatus::Queued;
                 run.row.owner = None;
                 run.row.crashes += crash;
+                // An earlier owner's lease may end later than this one's.
+                run.row.reads_only_until = run.row.reads_only_until.max(reads_only);
             }
             self.claims.remove(run_id);
             self.enqueue(*run_id);

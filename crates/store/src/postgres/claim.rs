@@ -4,7 +4,7 @@
 //! a run's latest row says counts, not the place in the queue: a place that is out of date is
 //! removed. The journal's primary key is the last judge, as it is of every append.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use mainstay_core::{
     id::RunId,
@@ -13,6 +13,7 @@ use mainstay_core::{
         operation::{ClaimRequest, ClaimedRun},
         row::{InboxRow, RunRow},
     },
+    time::Timestamp,
 };
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
@@ -64,7 +65,8 @@ unqueued AS (
     DELETE FROM mainstay.ready WHERE run_id = ANY(ARRAY(
         SELECT run_id FROM claimed UNION ALL SELECT run_id FROM locked WHERE NOT free))),
 noted AS (INSERT INTO mainstay.run_changes (run_id) SELECT run_id FROM owned)
-SELECT o.*, o.status::text AS status_word, l.flow, l.version, l.definition
+SELECT o.*, o.status::text AS status_word, l.flow, l.version, l.definition,
+       mainstay.clock($2) AS now
 FROM owned o JOIN mainstay.lanes l USING (lane) JOIN chosen c USING (run_id) ORDER BY c.rank";
 
 /// Claims up to one run per nonce. A run that has crashed its workers is claimed alone.
@@ -91,6 +93,7 @@ pub(super) async fn recover(
     let rows = sqlx::query(RECOVER)
         .bind(request.session.uuid())
         .bind(links.collect::<Vec<_>>())
+        .bind(shared.simulated())
         .fetch_all(&mut *sql)
         .await?;
     let claims = rows.iter().map(claim_of).collect::<Result<Vec<_>, _>>()?;
@@ -98,7 +101,8 @@ pub(super) async fn recover(
 }
 
 const RECOVER: &str = "
-SELECT r.*, r.status::text AS status_word, j.position, j.link, l.flow, l.version, l.definition
+SELECT r.*, r.status::text AS status_word, j.position, j.link, l.flow, l.version, l.definition,
+       mainstay.clock($3) AS now
 FROM mainstay.claims c
 CROSS JOIN LATERAL (SELECT * FROM mainstay.runs WHERE run_id = c.run_id LIMIT 1) r
 CROSS JOIN LATERAL (
@@ -126,6 +130,7 @@ async fn hand_over(
             nonce: claim.nonce,
             journal: journals.remove(&run_id).unwrap_or_default(),
             inbox: inboxes.remove(&run_id).unwrap_or_default(),
+            reads_only_for: claim.reads_only_for,
         }
     });
     Ok(claimed.collect())
@@ -137,6 +142,7 @@ struct Claim {
     position: Position,
     nonce: [u8; 16],
     inbox_read: i64,
+    reads_only_for: Duration,
 }
 
 async fn take(
@@ -169,8 +175,10 @@ async fn take(
 fn claim_of(row: &PgRow) -> Result<Claim, Failed> {
     let link = wire::digest(row.try_get("link")?)?;
     let (nonce, _) = link.as_bytes().split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
+    let run = read::run_row(row)?;
     Ok(Claim {
-        run: read::run_row(row)?,
+        reads_only_for: run.reads_only_for(Timestamp::from_micros(row.try_get("now")?)),
+        run,
         position: wire::count(row.try_get("position")?)?,
         nonce: *nonce,
         inbox_read: row.try_get("inbox_read")?,

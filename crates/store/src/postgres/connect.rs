@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use mainstay_core::store::StoreError;
+use mainstay_core::{id::SessionId, store::StoreError};
 use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions};
 
 use super::{failure::Failed, migrate};
@@ -94,15 +94,15 @@ pub(super) struct Link {
     purpose: Purpose,
     sql: Option<PgConnection>,
     checked: bool,
-    /// Whether nobody has asked for the connection since it was made.
-    new: bool,
+    /// The session whose lock was taken on this connection.
+    locked: Option<SessionId>,
     pause: Duration,
 }
 
 impl Link {
     /// Makes a link that is not connected yet.
     pub(super) const fn new(address: Address, purpose: Purpose) -> Self {
-        Self { address, purpose, sql: None, checked: false, new: false, pause: Duration::ZERO }
+        Self { address, purpose, sql: None, checked: false, locked: None, pause: Duration::ZERO }
     }
 
     /// Returns whether it was connected before: then a broken connection may be an old one, which
@@ -118,7 +118,7 @@ impl Link {
             self.pause = (self.pause * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE);
             self.checked = false;
             self.sql = Some(self.address.connect(self.purpose).await?);
-            self.new = true;
+            self.locked = None;
             self.pause = Duration::ZERO;
         }
         self.sql.as_mut().ok_or_else(|| Failed::Lost("not connected".to_owned()))
@@ -133,11 +133,16 @@ impl Link {
         self.bare().await
     }
 
-    /// Returns a session's own connection the first time it is asked for after it was made.
-    pub(super) async fn ready_and_new(&mut self) -> Result<Option<&mut PgConnection>, Failed> {
+    /// Returns a control connection on which this session's lock was not taken yet: another's was,
+    /// or the connection was made again.
+    pub(super) async fn without_lock_of(
+        &mut self,
+        session: SessionId,
+    ) -> Result<Option<&mut PgConnection>, Failed> {
         self.ready().await?;
-        let is_new = std::mem::take(&mut self.new) && self.purpose == Purpose::Control;
-        Ok(if is_new { self.sql.as_mut() } else { None })
+        let lacks = self.purpose == Purpose::Control && self.locked != Some(session);
+        self.locked = Some(session);
+        Ok(if lacks { self.sql.as_mut() } else { None })
     }
 
     /// Returns where it leads.

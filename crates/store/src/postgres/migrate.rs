@@ -7,10 +7,13 @@ use super::{connect::finish, failure::Failed};
 
 /// The steps, oldest first, each with the version it makes. Steps that a release carried are never
 /// changed again.
-const STEPS: &[(i64, &str)] = &[(1, include_str!("../../migrations/postgres/0001_backbone.sql"))];
+const STEPS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/postgres/0001_backbone.sql")),
+    (2, include_str!("../../migrations/postgres/0002_early_takeover.sql")),
+];
 
 /// The version this program needs: that of the last step.
-pub(super) const WANTED: i64 = 1;
+pub(super) const WANTED: i64 = 2;
 
 /// Programs that migrate at the same time go one after the other behind this lock.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('mainstay.migrate', 0))";

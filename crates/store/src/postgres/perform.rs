@@ -29,13 +29,13 @@ pub(super) async fn perform(
         O::Flows(()) => Reply::Flows(flows::flows(link.ready().await?).await?),
         O::OpenSession(session) => Reply::OpenSession(open_session(link, shared, session).await?),
         O::Beat(request) => Reply::Beat(beat(link, shared, request).await?),
-        O::CloseSession(session) => {
-            Reply::CloseSession(sessions::close_session(link.ready().await?, *session).await?)
-        }
+        O::CloseSession(session) => Reply::CloseSession(
+            sessions::close_session(link.ready().await?, shared, *session).await?,
+        ),
         O::Sessions(()) => Reply::Sessions(sessions::sessions(link.ready().await?, shared).await?),
         O::Revoke(session) => Reply::Revoke(sessions::revoke(link.ready().await?, *session).await?),
-        O::TakeOver(session) => {
-            Reply::TakeOver(sessions::take_over(link.ready().await?, shared, *session).await?)
+        O::TakeOver(takeover) => {
+            Reply::TakeOver(sessions::take_over(link.ready().await?, shared, *takeover).await?)
         }
         O::CreateRun(run) => {
             Reply::CreateRun(create::create_run(link.ready().await?, shared, run).await?)
@@ -92,15 +92,16 @@ async fn open_session(
     shared: &Shared,
     session: &OpenSession,
 ) -> Result<Timestamp, Failed> {
-    if let Some(sql) = link.ready_and_new().await? {
+    let end = sessions::open_session(link.ready().await?, shared, session).await?;
+    if let Some(sql) = link.without_lock_of(session.session).await? {
         sessions::lock(sql, session.session).await?;
     }
-    sessions::open_session(link.ready().await?, shared, session).await
+    Ok(end)
 }
 
 /// A connection that was made again has lost the session's lock with the old one.
 async fn beat(link: &mut Link, shared: &Shared, request: &BeatRequest) -> Result<Beat, Failed> {
-    if let Some(sql) = link.ready_and_new().await? {
+    if let Some(sql) = link.without_lock_of(request.session).await? {
         sessions::lock(sql, request.session).await?;
     }
     sessions::beat(link.ready().await?, shared, request).await

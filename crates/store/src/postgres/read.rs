@@ -36,6 +36,9 @@ pub(super) fn run_row(row: &PgRow) -> Result<RunRow, Failed> {
         crashes: wire::small(row.try_get::<i32, _>("crashes")?.into())?,
         parent: parent.map(RunId::from_uuid),
         priority: row.try_get("priority")?,
+        reads_only_until: row
+            .try_get::<Option<i64>, _>("reads_only_until")?
+            .map(Timestamp::from_micros),
     })
 }
 

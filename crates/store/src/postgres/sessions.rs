@@ -2,13 +2,17 @@
 //!
 //! Beside its lease each session holds an advisory lock on its control connection. Postgres frees
 //! it the moment the process dies, so that others need not wait for the lease. The lock is an
-//! accelerator and never the fence: behind a transaction pooler the lease alone decides.
+//! accelerator and never the fence. It says nothing where beats come through several server
+//! processes, as behind a transaction pooler, and nothing just after the server's own start, when
+//! nobody has had the time to take it again: there the lease alone decides.
+
+use std::time::Duration;
 
 use mainstay_core::{
     digest::Digest,
     id::{RunId, SessionId},
     store::{
-        operation::{Beat, BeatRequest, OpenSession},
+        operation::{Beat, BeatRequest, Death, OpenSession, TakeOver},
         row::SessionRow,
     },
     time::Timestamp,
@@ -49,13 +53,20 @@ pub(super) async fn open_session(
 pub(super) async fn lock(sql: &mut PgConnection, session: SessionId) -> Result<(), Failed> {
     let held: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
         .bind(lock_key(session))
-        .fetch_one(sql)
+        .fetch_one(&mut *sql)
         .await?;
     if !held {
         tracing::warn!(%session, "another connection holds this session's lock");
+        return Ok(());
     }
+    let note = "UPDATE mainstay.workers SET lock_pid = pg_backend_pid() WHERE session_id = $1";
+    sqlx::query(note).bind(session.uuid()).execute(sql).await?;
     Ok(())
 }
+
+/// So long after the server's start a free lock says nothing: those who held one before come back
+/// with their next beat.
+const SETTLING: Duration = Duration::from_secs(10);
 
 fn lock_key(session: SessionId) -> i64 {
     let digest = Digest::of_parts([b"mainstay.session".as_slice(), session.uuid().as_bytes()]);
@@ -63,7 +74,7 @@ fn lock_key(session: SessionId) -> i64 {
     i64::from_le_bytes(*head)
 }
 
-fn micros(span: std::time::Duration) -> i64 {
+fn micros(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
@@ -83,7 +94,8 @@ pub(super) async fn beat(
     beat: &BeatRequest,
 ) -> Result<Beat, Failed> {
     let now: Option<i64> = sqlx::query_scalar(
-        "UPDATE mainstay.workers SET heartbeat_at = now, expires_at = now + $2, draining = $3
+        "UPDATE mainstay.workers SET heartbeat_at = now, expires_at = now + $2, draining = $3,
+             lock_pid = CASE WHEN lock_pid = pg_backend_pid() THEN lock_pid END
          FROM mainstay.clock($4) AS now
          WHERE session_id = $1 AND NOT revoked AND expires_at > now RETURNING heartbeat_at",
     )
@@ -135,20 +147,19 @@ pub(super) async fn revoke(
 /// Ends a session that goes in good order.
 pub(super) async fn close_session(
     sql: &mut PgConnection,
+    shared: &Shared,
     session: SessionId,
 ) -> Result<u64, Failed> {
-    let close = "DELETE FROM mainstay.workers WHERE session_id = $1";
-    Ok(end(sql, session, close, 0).await?.len() as u64)
+    Ok(end(sql, shared, session, None).await?.len() as u64)
 }
 
 /// Ends a revoked session in its place; its runs have crashed once more.
 pub(super) async fn take_over(
     sql: &mut PgConnection,
     shared: &Shared,
-    session: SessionId,
+    TakeOver { session, death }: TakeOver,
 ) -> Result<u64, Failed> {
-    let close = "DELETE FROM mainstay.workers WHERE session_id = $1 AND revoked";
-    let queued = end(sql, session, close, 1).await?;
+    let queued = end(sql, shared, session, Some(death)).await?;
     queued.iter().for_each(|run_id| shared.note_crashes(*run_id, 1));
     Ok(queued.len() as u64)
 }
@@ -157,31 +168,42 @@ pub(super) async fn take_over(
 /// claim can come in between.
 async fn end(
     sql: &mut PgConnection,
+    shared: &Shared,
     session: SessionId,
-    close: &'static str,
-    crash: i32,
+    death: Option<Death>,
 ) -> Result<Vec<RunId>, Failed> {
     let mut transaction = sql.begin().await?;
-    let queued = end_within(&mut transaction, session, close, crash).await;
+    let queued = end_within(&mut transaction, shared, session, death).await;
     finish(transaction, queued.is_ok()).await?;
     queued
 }
 
 async fn end_within(
     sql: &mut PgConnection,
+    shared: &Shared,
     session: SessionId,
-    close: &'static str,
-    crash: i32,
+    death: Option<Death>,
 ) -> Result<Vec<RunId>, Failed> {
-    let closed = sqlx::query(close).bind(session.uuid()).execute(&mut *sql).await?;
-    if closed.rows_affected() == 0 {
-        return Ok(Vec::new());
-    }
-    let queue = sqlx::query_scalar(QUEUE_AGAIN).bind(session.uuid()).bind(crash);
+    let closed: Option<Option<i64>> = sqlx::query_scalar(
+        "DELETE FROM mainstay.workers WHERE session_id = $1 AND (revoked OR NOT $2)
+         RETURNING CASE WHEN $3 AND expires_at > mainstay.clock($4) THEN expires_at END",
+    )
+    .bind(session.uuid())
+    .bind(death.is_some())
+    .bind(death == Some(Death::Presumed))
+    .bind(shared.simulated())
+    .fetch_optional(&mut *sql)
+    .await?;
+    let Some(reads_only_until) = closed else { return Ok(Vec::new()) };
+    let queue = sqlx::query_scalar(QUEUE_AGAIN)
+        .bind(session.uuid())
+        .bind(i32::from(death.is_some()))
+        .bind(reads_only_until);
     Ok(queue.fetch_all(sql).await?.into_iter().map(RunId::from_uuid).collect())
 }
 
-/// Runs are locked in ascending order, as by every statement that locks several.
+/// Runs are locked in ascending order, as by every statement that locks several. `greatest` passes
+/// over NULLs: an earlier owner's lease may end later than this one's.
 const QUEUE_AGAIN: &str = "
 WITH owned AS MATERIALIZED (
     SELECT run_id FROM mainstay.claims WHERE owner = $1 ORDER BY run_id),
@@ -190,7 +212,8 @@ locked AS MATERIALIZED (
         SELECT run_id, lane, priority, tenant, owner, epoch FROM mainstay.runs
         WHERE run_id = o.run_id AND status = 'running' FOR UPDATE) r),
 freed AS (
-    UPDATE mainstay.runs r SET status = 'queued', owner = NULL, crashes = r.crashes + $2
+    UPDATE mainstay.runs r SET status = 'queued', owner = NULL, crashes = r.crashes + $2,
+        reads_only_until = greatest(r.reads_only_until, $3)
     FROM locked l
     WHERE r.run_id = l.run_id AND l.owner = $1
       AND r.run_id = ANY(ARRAY(SELECT run_id FROM locked WHERE owner = $1))
@@ -210,7 +233,9 @@ pub(super) async fn sessions(
     let rows = sqlx::query(
         "SELECT w.*, mainstay.clock($1) AS now,
                 (SELECT count(*) FROM mainstay.claims WHERE owner = w.session_id) AS runs,
-                NOT EXISTS (
+                w.lock_pid IS NOT NULL AND mainstay.clock(NULL) - $2 > (
+                    extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint
+                AND NOT EXISTS (
                     SELECT FROM pg_locks l
                     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
                       AND l.database = (SELECT oid FROM pg_database
@@ -220,6 +245,7 @@ pub(super) async fn sessions(
          FROM mainstay.workers w ORDER BY w.session_id",
     )
     .bind(shared.simulated())
+    .bind(micros(SETTLING))
     .fetch_all(sql)
     .await?;
     rows.iter().map(session_row).collect()

@@ -109,7 +109,8 @@ impl Scope<'_> {
         self.own(&run, request.session).await?;
         let journal = self.journal(run.run_id, run.checkpoint.max(1), u32::MAX).await?;
         let inbox = self.unread(run.run_id).await?;
-        Ok(ClaimedRun { run, position, nonce, journal, inbox })
+        let reads_only_for = run.reads_only_for(self.now);
+        Ok(ClaimedRun { run, position, nonce, journal, inbox, reads_only_for })
     }
 
     /// Returns the journal's last place: asked of the journal, never of a cached column.

@@ -8,6 +8,7 @@ use mainstay_core::{
         operation::{CreatedRun, NewRun},
         row::RunRow,
     },
+    time::Timestamp,
 };
 use sqlx::sqlite::SqliteRow;
 
@@ -44,6 +45,8 @@ fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
         crashes: wire::small(column(row, "crashes")?)?,
         parent: optional(column(row, "parent")?, RunId::from_uuid)?,
         priority: column(row, "priority")?,
+        reads_only_until: column::<Option<i64>, _>(row, "reads_only_until")?
+            .map(Timestamp::from_micros),
     })
 }
 

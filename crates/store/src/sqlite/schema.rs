@@ -5,10 +5,13 @@ use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::error::store_error;
 
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_protocol.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../../migrations/sqlite/0001_backbone.sql")),
+    (2, include_str!("../../migrations/sqlite/0002_early_takeover.sql")),
+];
 
 /// The version this program needs.
-pub(super) const WANTED: i64 = 1;
+pub(super) const WANTED: i64 = 2;
 
 /// Returns the version found; 0 for a file without our tables.
 pub(super) async fn version(db: &mut SqliteConnection) -> Result<i64, StoreError> {

@@ -76,7 +76,7 @@ impl Scope<'_> {
             O::CloseSession(id) => Reply::CloseSession(self.close_session(*id).await?),
             O::Sessions(()) => Reply::Sessions(self.sessions().await?),
             O::Revoke(id) => Reply::Revoke(self.revoke(*id).await?),
-            O::TakeOver(id) => Reply::TakeOver(self.take_over(*id).await?),
+            O::TakeOver(takeover) => Reply::TakeOver(self.take_over(*takeover).await?),
             O::CreateRun(run) => Reply::CreateRun(self.create_run(run).await?),
             O::Claim(request) => Reply::Claim(self.claim(request).await?),
             O::Append(parts) => Reply::Append(self.append(parts).await?),

@@ -4,7 +4,7 @@ use mainstay_core::{
     id::{RunId, SessionId},
     store::{
         StoreError,
-        operation::{Beat, BeatRequest, OpenSession},
+        operation::{Beat, BeatRequest, Death, OpenSession, TakeOver},
         row::SessionRow,
     },
     time::Timestamp,
@@ -80,26 +80,39 @@ impl Scope<'_> {
 
     /// Ends a session that goes in good order.
     pub(super) async fn close_session(&mut self, session: SessionId) -> Result<u64, StoreError> {
-        self.queue_runs_of(session, 0).await
+        self.queue_runs_of(session, 0, None).await
     }
 
     /// Ends a revoked session in its place; its runs have crashed once more.
-    pub(super) async fn take_over(&mut self, session: SessionId) -> Result<u64, StoreError> {
-        let find = "SELECT 1 FROM mainstay_sessions WHERE session_id = ? AND revoked";
-        match self.row(sqlx::query(find).bind(session.blob())).await? {
-            Some(_) => self.queue_runs_of(session, 1).await,
-            None => Ok(0),
-        }
+    pub(super) async fn take_over(&mut self, takeover: TakeOver) -> Result<u64, StoreError> {
+        let TakeOver { session, death } = takeover;
+        let find = "SELECT expires_at FROM mainstay_sessions WHERE session_id = ? AND revoked";
+        let Some(row) = self.row(sqlx::query(find).bind(session.blob())).await? else {
+            return Ok(0);
+        };
+        let expires_at: i64 = column(&row, "expires_at")?;
+        let early = death == Death::Presumed && self.now.micros() < expires_at;
+        self.queue_runs_of(session, 1, early.then_some(expires_at)).await
     }
 
-    async fn queue_runs_of(&mut self, session: SessionId, crash: i64) -> Result<u64, StoreError> {
+    async fn queue_runs_of(
+        &mut self,
+        session: SessionId,
+        crash: i64,
+        reads_only: Option<i64>,
+    ) -> Result<u64, StoreError> {
         let find = "SELECT run_id FROM mainstay_claims WHERE owner = ? ORDER BY run_id";
-        let set = "UPDATE mainstay_runs SET status = 'queued', owner = NULL, crashes = crashes + ?
-                   WHERE run_id = ? AND owner = ?";
+        // An earlier owner's lease may end later than this one's.
+        let set =
+            "UPDATE mainstay_runs SET status = 'queued', owner = NULL, crashes = crashes + ?1,
+                       reads_only_until = nullif(
+                           max(coalesce(reads_only_until, 0), coalesce(?4, 0)), 0)
+                   WHERE run_id = ?2 AND owner = ?3";
         let mut queued = 0;
         for row in self.rows(sqlx::query(find).bind(session.blob())).await? {
             let run_id = run_id(&row)?;
             let set = sqlx::query(set).bind(crash).bind(run_id.blob()).bind(session.blob());
+            let set = set.bind(reads_only);
             if self.change(set).await? == 1 {
                 self.enqueue(run_id).await?;
                 queued += 1;

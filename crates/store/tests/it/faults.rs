@@ -43,6 +43,8 @@ faults! {
     ImmortalSession;
     /// A takeover needs no revocation.
     EagerTakeOver;
+    /// A takeover before the lease has passed leaves no mark.
+    PresumesProof;
     /// A takeover counts no crash.
     ForgetsCrashes;
     /// A run that crashed is claimed beside others.

@@ -8,7 +8,10 @@ use std::{
 
 use mainstay_core::{
     id::RunId,
-    store::{Store, operation::JournalRequest},
+    store::{
+        Store,
+        operation::{Death, JournalRequest, TakeOver},
+    },
 };
 use mainstay_store::{
     conformance::{Owner, Subject, World},
@@ -88,7 +91,8 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         }
         for session in store.sessions(()).await.unwrap() {
             store.revoke(session.session).await.unwrap();
-            assert_eq!(store.take_over(session.session).await, Ok(WRITERS as u64));
+            let takeover = TakeOver { session: session.session, death: Death::Proved };
+            assert_eq!(store.take_over(takeover).await, Ok(WRITERS as u64));
         }
         assert_eq!(store.unexplained(()).await, Ok(vec![]));
     }

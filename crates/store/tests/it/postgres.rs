@@ -11,7 +11,7 @@ use mainstay_core::{
     run::RunStatus,
     store::{
         Store, StoreError,
-        operation::{Appended, ClaimRequest},
+        operation::{Appended, ClaimRequest, Death},
     },
     time::Timestamp,
 };
@@ -189,11 +189,11 @@ async fn a_schema_that_is_missing_or_newer_is_named() {
     let clock = Arc::<ManualClock>::default();
     let store = open(database.url(), &clock).await;
     let store: &dyn Store = &store;
-    let missing = StoreError::Schema { found: 0, wanted: 1 };
+    let missing = StoreError::Schema { found: 0, wanted: 2 };
     assert_eq!(store.sessions(()).await, Err(missing.clone()));
     assert_eq!(store.append(vec![]).await, Err(missing));
     assert_eq!(store.facts(()).await.unwrap().schema, 0);
-    assert_eq!(store.migrate(()).await, Ok(1));
+    assert_eq!(store.migrate(()).await, Ok(2));
     assert_eq!(store.sessions(()).await, Ok(vec![]));
 
     let mut sql = PgConnection::connect(database.url()).await.unwrap();
@@ -203,7 +203,7 @@ async fn a_schema_that_is_missing_or_newer_is_named() {
         .unwrap();
     let newer = open(database.url(), &clock).await;
     let newer: &dyn Store = &newer;
-    let error = StoreError::Schema { found: 9, wanted: 1 };
+    let error = StoreError::Schema { found: 9, wanted: 2 };
     assert_eq!(newer.sessions(()).await, Err(error.clone()));
     assert_eq!(newer.migrate(()).await, Err(error));
 }
@@ -217,7 +217,7 @@ async fn programs_that_migrate_at_once_agree() {
         let store: &dyn Store = store;
         store.migrate(())
     }));
-    assert_eq!(versions.await, [Ok(1), Ok(1), Ok(1), Ok(1)]);
+    assert_eq!(versions.await, [Ok(2), Ok(2), Ok(2), Ok(2)]);
 }
 
 #[tokio::test]
@@ -267,7 +267,7 @@ async fn a_claim_in_flight_and_a_revocation_go_one_after_the_other() {
     assert!(revoking.await.unwrap().unwrap().is_some());
     // Either the claim came first and the takeover sees it, or it found a revoked session.
     let claimed = claimed.unwrap().len() as u64;
-    assert_eq!(world.store.take_over(session).await, Ok(claimed));
+    assert_eq!(world.take_over(session, Death::Proved).await, Ok(claimed));
     assert_eq!(world.row(run_id).await.unwrap().status, RunStatus::Queued);
 }
 

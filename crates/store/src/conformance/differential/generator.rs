@@ -16,9 +16,9 @@ use mainstay_core::{
     store::{
         StoreError,
         operation::{
-            Append, Appended, BeatRequest, ClaimRequest, CreatedRun, DecideReview, Delivery,
+            Append, Appended, BeatRequest, ClaimRequest, CreatedRun, Death, DecideReview, Delivery,
             FireTimers, InboxRequest, JournalRequest, OpenSession, Operation, PayloadRequest,
-            Reply,
+            Reply, TakeOver,
         },
         row::{OutboxRow, ReviewFilter},
     },
@@ -222,13 +222,19 @@ impl Generator {
         match self.draw.below(6) {
             0 => Operation::CloseSession(session),
             1 => Operation::Revoke(session),
-            2 => Operation::TakeOver(session),
+            2 => Operation::TakeOver(self.takeover(session)),
             3 => {
-                self.queued.push_back(Operation::TakeOver(session));
+                let takeover = self.takeover(session);
+                self.queued.push_back(Operation::TakeOver(takeover));
                 Operation::Revoke(session)
             }
             _ => Operation::Beat(BeatRequest { session, lease: LEASE, draining: false }),
         }
+    }
+
+    fn takeover(&mut self, session: SessionId) -> TakeOver {
+        let death = if self.draw.one_in(2) { Death::Proved } else { Death::Presumed };
+        TakeOver { session, death }
     }
 
     fn decide(&mut self, world: &World) -> Operation {

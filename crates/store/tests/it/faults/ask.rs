@@ -7,7 +7,7 @@ use mainstay_core::{
     store::{
         StoreError,
         operation::{
-            Append, ClaimRequest, DecideReview, JournalRequest, NewRun, Operation, RowChange,
+            Append, ClaimRequest, Death, DecideReview, JournalRequest, NewRun, Operation, RowChange,
         },
         row::ReviewFilter,
     },
@@ -36,11 +36,14 @@ impl Faulty {
                 message.key.push_str(&sent.to_string());
                 Operation::Deliver(message)
             }
-            Operation::TakeOver(session) => {
+            Operation::TakeOver(mut takeover) => {
                 if self.fault == Fault::EagerTakeOver {
-                    self.inner.revoke(session).await?;
+                    self.inner.revoke(takeover.session).await?;
                 }
-                Operation::TakeOver(session)
+                if self.fault == Fault::PresumesProof {
+                    takeover.death = Death::Proved;
+                }
+                Operation::TakeOver(takeover)
             }
             Operation::CreateRun(run) => Operation::CreateRun(Box::new(self.start(*run))),
             Operation::FireTimers(mut fire) if self.fault == Fault::SilentTimers => {
