@@ -76,6 +76,10 @@ pub struct StepDefinition {
     pub output_schema: Value,
     /// Hash of the body's tokens; left out of the definition's hash, see `execution.md` §6.
     pub body: Digest,
+    /// Hashes of the bodies this one was before its patches went in; left out of the definition's
+    /// hash too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Digest>,
 }
 
 /// The kinds of node.
@@ -216,6 +220,7 @@ impl FlowDefinition {
         let mut graph = self.clone();
         for step in &mut graph.steps {
             step.body = Digest::ZERO;
+            step.before.clear();
         }
         canonical(&graph).map_or(Digest::ZERO, |bytes| Digest::of(&bytes))
     }

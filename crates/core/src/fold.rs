@@ -272,6 +272,8 @@ impl Projection {
             // The last owner died in the middle: what it may have spent cannot be known.
             self.ledger.charge_unknown();
             self.recoveries += 1;
+            let open = self.steps.iter_mut().filter(|step| step.phase == Phase::Open);
+            open.for_each(|step| step.interrupted = true);
         }
         self.session = Some(session);
         self.wait = None;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     budget::Exhausted,
     effect::{EffectHead, EffectPosition, StepKey},
+    failure::Failure,
     flow::FlowVersion,
     id::{ReviewId, RunId},
     review::ReviewReason,
@@ -83,6 +84,18 @@ pub struct Divergence {
     /// What the code asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<EffectHead>,
+    /// What the code did with what the journal holds, where no effect shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Failure>,
+}
+
+impl Divergence {
+    /// Makes a divergence that no effect shows: a route outside its set, a state that a newer
+    /// version does not take.
+    #[must_use]
+    pub const fn because(step: StepKey, failure: Failure) -> Self {
+        Self { step, position: None, journal: None, code: None, because: Some(failure) }
+    }
 }
 
 impl Wait {

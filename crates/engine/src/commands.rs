@@ -2,7 +2,10 @@
 //!
 //! None of these needs a worker: each is a row that a worker picks up.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use mainstay_core::{
     budget::Limits,
@@ -18,6 +21,7 @@ use mainstay_core::{
     review::{Decision, ReviewOutcome},
     run::RunStatus,
     store::{
+        StoreError,
         operation::{
             CreatedRun, DecideReview, Decided, Delivered, Delivery, JournalRequest, NewRun,
             PayloadRequest,
@@ -346,6 +350,24 @@ impl Runtime {
             }
             Delivered::Unknown => Err(unknown_run(run_id)),
         }
+    }
+
+    /// Returns whether a run is queued and no live session can drive its version. Nothing need tell
+    /// it when one comes: that one's first claim takes it.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn lacks_worker(&self, row: &RunRow) -> Result<bool, EngineError> {
+        let queued = row.status == RunStatus::Queued;
+        Ok(queued && !self.served().await?.contains(&row.flow))
+    }
+
+    /// Returns the versions that live sessions can drive.
+    pub(crate) async fn served(&self) -> Result<BTreeSet<FlowVersion>, StoreError> {
+        let sessions = self.store.sessions(()).await?;
+        let live =
+            sessions.into_iter().filter(|session| !session.left.is_zero() && !session.revoked);
+        Ok(live.flat_map(|session| session.lanes).collect())
     }
 
     /// Waits until a run ends or parks for something only a person or another system can bring.

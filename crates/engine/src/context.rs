@@ -264,8 +264,14 @@ impl StepContext {
         })
     }
 
-    /// Returns whether this StepRun takes the new side of a changed body: true for one that began
-    /// with it, false for one whose journal has another effect in this place.
+    /// Returns whether this StepRun takes the new side of a changed body: true for one that had not
+    /// come to this place before, false for one whose journal shows that it went on from here by
+    /// the old side.
+    ///
+    /// Written as `if cx.patch("name").await { new } else { old }`, the change needs no person: a
+    /// StepRun that is open while the program is replaced goes on with the new body, because that
+    /// says what it was before. Written otherwise, or with other changes beside it, the StepRun
+    /// waits for a worker with the old body or for a person's retry.
     pub fn patch(&self, name: &str) -> Effect<bool> {
         if !self.cell.lock().may_patch(&self.branch, name) {
             return Effect::settled(false);

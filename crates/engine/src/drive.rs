@@ -11,6 +11,7 @@ mod ask;
 mod book;
 mod call;
 mod caution;
+pub(crate) mod control;
 mod end;
 pub(crate) mod migrate;
 mod open;
@@ -26,7 +27,6 @@ mod wait;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mainstay_core::{
-    budget::Exhausted,
     digest::{Digest, NotCanonical},
     effect::StepKey,
     fold::FoldError,
@@ -37,7 +37,7 @@ use mainstay_core::{
         operation::{ClaimedRun, InboxRequest},
         row::InboxRow,
     },
-    wait::{Wait, WaitMode, WaitSet},
+    wait::{Wait, WaitSet},
 };
 use tokio::{
     sync::{Notify, watch},
@@ -196,8 +196,8 @@ pub(crate) struct Drive {
     reads: CancellationToken,
     /// What waits because the run was taken over early.
     caution: Caution,
-    /// A step that may not start because the run nests too deep.
-    too_deep: Option<Exhausted>,
+    /// Why a due step may not start: the run nests too deep, or its router left its set.
+    refused: Option<Wait>,
     /// When it began, on the clock that knows no suspend.
     began: Duration,
     /// How many steps it has started since.
@@ -235,7 +235,7 @@ impl Drive {
             ask_again_due: false,
             reads: CancellationToken::new(),
             caution: Caution::new(began, claimed.reads_only_for),
-            too_deep: None,
+            refused: None,
             began,
             steps: 0,
         })
@@ -243,13 +243,25 @@ impl Drive {
 
     /// Drives the run until it parks, is given back, or ends.
     pub(crate) async fn run(mut self) -> Result<Driven, Stop> {
+        if let Some(driven) = self.follow_journal().await? {
+            return Ok(driven);
+        }
+        let was_ending = self.book.run.ending.is_some();
         let asked_again = self.receive().await?;
-        if self.crashes >= self.desk.runtime.options.crashes && !asked_again {
-            let wait = Wait::Quarantine { crashes: self.crashes };
-            return self.close(WaitSet { mode: WaitMode::Any, waits: vec![wait] }).await;
+        let spoken_to = asked_again || self.book.run.ending.is_some() != was_ending;
+        if self.crashes >= self.desk.runtime.options.crashes && !spoken_to {
+            let crashes = self.crashes;
+            return self.close_for(Wait::Quarantine { crashes }).await;
+        }
+        Box::pin(self.go_on(asked_again)).await
+    }
+
+    async fn go_on(mut self, asked_again: bool) -> Result<Driven, Stop> {
+        if self.book.run.ending.is_some() {
+            self.let_go()?;
         }
         if let Some(wait) = self.reopen(asked_again).await? {
-            return self.close(WaitSet { mode: WaitMode::Any, waits: vec![wait] }).await;
+            return self.close_for(wait).await;
         }
         loop {
             if !self.desk.lease.holds(self.desk.runtime.clock.boot()) {
@@ -336,14 +348,14 @@ impl Drive {
         Ok(asked_again)
     }
 
-    /// Parks, or takes the mail that kept it from parking.
+    /// Parks. If somebody spoke to the run in the meantime, it goes back to the queue, and the next
+    /// claim begins with what was said.
     async fn close(mut self, wait: WaitSet) -> Result<Driven, Stop> {
-        loop {
-            match self.book.park(wait.clone()).await? {
-                Closed::Yes => return Ok(Driven::Parked),
-                Closed::InboxMoved => {
-                    self.receive().await?;
-                }
+        match self.book.park(wait).await? {
+            Closed::Yes => Ok(Driven::Parked),
+            Closed::InboxMoved => {
+                self.book.release().await?;
+                Ok(Driven::Released)
             }
         }
     }

@@ -2,6 +2,7 @@
 //! background that any worker may run.
 
 mod background;
+mod control;
 mod proof;
 mod rescue;
 mod session;

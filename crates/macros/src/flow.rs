@@ -8,6 +8,7 @@ mod header;
 mod marks;
 mod node;
 mod options;
+mod patch;
 mod purity;
 mod wiring;
 

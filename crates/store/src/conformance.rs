@@ -186,6 +186,7 @@ behaviours! { $
     claiming {
         a_claim_appends_its_row_and_hands_over_the_run
         a_claim_takes_only_from_its_lanes
+        a_claim_may_name_its_run
         urgent_runs_go_first_then_those_that_waited_longest
         a_claim_takes_no_more_than_its_nonces
         racing_claims_never_share_a_run

@@ -3,7 +3,7 @@
 use super::{
     Projection,
     effects::{EffectRecord, Resolution},
-    steps::Phase,
+    steps::{Phase, StepRun},
 };
 use crate::{
     budget::Ledger,
@@ -39,10 +39,13 @@ impl Projection {
     }
 
     /// Prepares the projection for a fork: reservations are dropped with the ledger, open waits are
-    /// forgotten so that they are issued anew, and how the original ended does not matter.
+    /// forgotten so that they are issued anew, failures that nothing was built upon are forgotten so
+    /// that they are tried again, and how the original ended does not matter.
     pub fn detach(&mut self) {
         for step in &mut self.steps {
             step.effects.retain(|effect| effect.resolution.is_some());
+            step.forget_failures(|_| true);
+            step.carry_order();
             if matches!(step.phase, Phase::Failed(_)) && step.undoes.is_none() {
                 step.phase = Phase::Due;
                 step.attempt = 0;
@@ -79,6 +82,18 @@ impl Projection {
     #[must_use]
     pub fn may_repeat_actions(&self) -> bool {
         self.leave != Some(Leave::Withheld)
+    }
+}
+
+impl StepRun {
+    /// Outcomes keep their order, and come before everything the fork will add: its journal counts
+    /// from 1 again.
+    fn carry_order(&mut self) {
+        self.effects.sort_by_key(|effect| effect.resolved_at);
+        for effect in &mut self.effects {
+            effect.asked_at = 1;
+            effect.resolved_at = effect.resolved_at.map(|_| 1);
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     effect::StepKey,
     failure::{Failure, Retryability},
     flow::{
-        Access, StepKind, StepName,
+        Access, StepDefinition, StepKind, StepName,
         schedule::{Ancestry, Arrival, Effects, Wiring},
     },
     label::Label,
@@ -51,6 +51,9 @@ pub struct StepRun {
     pub pinned: Option<Held>,
     /// Hash of the body its last attempt began with.
     pub body: Digest,
+    /// Whether a worker died in this attempt: something may have been sent that no entry tells of.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// Its output.
     pub output: Option<Held>,
     /// The variant it picked, if it is a router.
@@ -76,6 +79,14 @@ impl StepRun {
         matches!(self.phase, Phase::Open | Phase::Retrying { .. })
     }
 
+    /// Returns whether this definition's code may go on with the attempt: it is the code the
+    /// attempt began with, or differs from it by patches alone. After a crash only the very same
+    /// code may: it repeats what may have been sent, under the same key.
+    #[must_use]
+    pub fn goes_on_with(&self, definition: &StepDefinition) -> bool {
+        self.body == definition.body || !self.interrupted && definition.before.contains(&self.body)
+    }
+
     /// Returns the labels of everything it has seen besides its inputs: its state and what its
     /// effects brought.
     pub fn labels(&self) -> impl Iterator<Item = &Label> {
@@ -87,6 +98,13 @@ impl StepRun {
     #[must_use]
     pub fn has_open_action(&self) -> bool {
         self.is_open() && self.effects.iter().any(EffectRecord::is_open_action)
+    }
+
+    /// Returns whether it is carried to its end although the run is asked to end: it undoes
+    /// something, or an action of it is not accounted for. Every other open StepRun is let go.
+    #[must_use]
+    pub fn outlasts_the_end(&self) -> bool {
+        self.undoes.is_some() || self.has_open_action()
     }
 
     /// Returns whether it has ended, well or not.
@@ -143,6 +161,7 @@ impl Projection {
             ancestry,
             pinned: None,
             body: Digest::ZERO,
+            interrupted: false,
             output: None,
             variant: None,
             started_at: None,
@@ -192,6 +211,7 @@ impl Projection {
         step.phase = Phase::Open;
         step.attempt = attempt;
         step.body = body;
+        step.interrupted = false;
         step.pinned.get_or_insert(state);
         step.started_at.get_or_insert(at);
         Ok(())
@@ -236,7 +256,7 @@ impl Projection {
         step.failures.push(failure.clone());
         if let Some(at) = retry_at {
             step.phase = Phase::Retrying { at };
-            step.reopen_failures();
+            step.forget_failures(|failure| failure.retry == Retryability::Retryable);
             return Ok(());
         }
         step.phase = Phase::Failed(failure.clone());
@@ -364,20 +384,18 @@ impl Projection {
 }
 
 impl StepRun {
-    /// Forgets failures that the next attempt may mend: retryable ones, known not to have taken
-    /// effect, after which the code asked for nothing more. A failure that the code saw and went on
-    /// from stays, so the next attempt takes the same path.
-    fn reopen_failures(&mut self) {
-        let mut seen_order: Vec<_> =
-            self.effects.iter().filter_map(|effect| effect.resolved_at).collect();
-        seen_order.sort_unstable();
-        let most_seen = self.effects.iter().map(|effect| effect.seen).max().unwrap_or(0);
-        self.effects.retain(|effect| {
-            let retryable =
-                effect.failure().is_some_and(|failure| failure.retry == Retryability::Retryable);
-            let nth = seen_order.iter().position(|at| Some(*at) == effect.resolved_at);
-            let built_upon = nth.is_some_and(|nth| (most_seen as usize) > nth);
-            !retryable || built_upon
-        });
+    /// Forgets failures that another attempt may mend, of those that `may_mend` names: known not to
+    /// have taken effect, after which the code asked for nothing more. A failure that the code saw
+    /// and went on from stays, so that attempt takes the same path.
+    pub(super) fn forget_failures(&mut self, may_mend: impl Fn(&Failure) -> bool) {
+        let mut seen: Vec<_> = self.effects.iter().filter(|e| e.resolution.is_some()).collect();
+        seen.sort_by_key(|effect| effect.resolved_at);
+        let built_upon = self.effects.iter().map(|effect| effect.seen).max().unwrap_or(0);
+        let last = seen.into_iter().skip(built_upon as usize);
+        let forgotten: Vec<_> = last
+            .filter(|effect| effect.failure().is_some_and(&may_mend))
+            .map(|effect| effect.position.clone())
+            .collect();
+        self.effects.retain(|effect| !forgotten.contains(&effect.position));
     }
 }

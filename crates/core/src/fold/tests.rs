@@ -40,6 +40,7 @@ fn node(name: &str, access: Access, trigger: Trigger) -> StepDefinition {
         finish: false,
         output_schema: Value::Null,
         body: Digest::ZERO,
+        before: Vec::new(),
     }
 }
 

@@ -238,6 +238,8 @@ pub struct ClaimRequest {
     pub session: SessionId,
     /// The flow versions it can drive.
     pub lanes: Vec<FlowVersion>,
+    /// Only this run, if it is queued in one of the lanes.
+    pub only: Option<RunId>,
     /// One random nonce per run it may get; its length is the limit.
     pub nonces: Vec<[u8; 16]>,
     /// When, for the `claimed` entry.

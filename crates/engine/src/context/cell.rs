@@ -188,6 +188,7 @@ impl StepCell {
                 position: Some(request.position),
                 journal: Some(journal.clone()),
                 code: Some(request.head),
+                because: None,
             });
             return;
         }
@@ -195,11 +196,13 @@ impl StepCell {
         self.requests.push((request, ask));
     }
 
-    /// Returns whether a patch at the next place takes the new side.
+    /// Returns whether a patch at the next place takes the new side: not where the journal holds
+    /// another effect there, or a later one, because then the old side was taken.
     pub(crate) fn may_patch(&self, branch: &[Branch], name: &str) -> bool {
-        match self.recorded.get(&self.peek_position(branch)) {
+        let place = self.peek_position(branch);
+        match self.recorded.get(&place) {
             Some(head) => head.kind == EffectKind::Patch && head.name == name,
-            None => self.recorded.keys().all(|position| position.branch != branch),
+            None => !self.recorded.keys().any(|known| is_past(known, &place)),
         }
     }
 
@@ -255,4 +258,10 @@ impl StepCell {
                     })
             })
     }
+}
+
+/// Returns whether the code that asked for `known` had gone past `place` in that place's branch.
+fn is_past(known: &EffectPosition, place: &EffectPosition) -> bool {
+    let Some(inner) = known.branch.strip_prefix(place.branch.as_slice()) else { return false };
+    inner.first().map_or(known.ordinal, |branch| branch.ordinal) >= place.ordinal
 }

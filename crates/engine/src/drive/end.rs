@@ -3,7 +3,10 @@
 use mainstay_core::{
     effect::StepKey,
     failure::Failure,
-    fold::{Projection, steps::Phase},
+    fold::{
+        Projection,
+        steps::{Phase, StepRun},
+    },
     inbox::InboxBody,
     journal::{Cause, Ending, Entry, Finished},
     store::operation::OutboxMessage,
@@ -72,6 +75,7 @@ impl Drive {
 
     pub(super) fn unwind_because(&mut self, cause: Cause) -> Result<(), Stop> {
         std::mem::take(&mut self.reads).cancel();
+        self.refused = None;
         self.book.push(&Entry::Unwinding { cause }, Vec::new())
     }
 
@@ -83,14 +87,27 @@ impl Drive {
         }
     }
 
+    /// A run that is asked to end does not begin again what it will let go: it goes straight to its
+    /// end, and what its open steps wait for is taken back.
+    pub(super) fn let_go(&mut self) -> Result<(), Stop> {
+        if !self.book.run.unwinding {
+            self.begin_unwinding()?;
+        }
+        let open = self.book.run.steps.iter().filter(|step| step.is_open());
+        let forward = open.filter(|step| !step.outlasts_the_end());
+        for key in forward.map(|step| step.key.clone()).collect::<Vec<_>>() {
+            self.withdraw_waits(&key);
+        }
+        Ok(())
+    }
+
     /// Nothing is under way any more: open steps are let go, compensations run one by one, last
     /// finished first, and then the run ends.
     pub(super) async fn unwind(&mut self) -> Result<Rest, Stop> {
         // What may have happened is not forgotten because the run ends: its step stays until a look
         // at the other side, or a person, has said what became of it.
-        let stays = |run: &Projection, key: &StepKey| {
-            run.step(key).is_some_and(|step| step.undoes.is_some() || step.has_open_action())
-        };
+        let stays =
+            |run: &Projection, key: &StepKey| run.step(key).is_some_and(StepRun::outlasts_the_end);
         let forward: Vec<_> =
             self.open.keys().filter(|key| !stays(&self.book.run, key)).cloned().collect();
         for key in forward {
@@ -115,7 +132,7 @@ impl Drive {
     }
 
     fn waits_for_retry(&self) -> bool {
-        let undo = |step: &&mainstay_core::fold::steps::StepRun| step.undoes.is_some();
+        let undo = |step: &&StepRun| step.undoes.is_some();
         let now = self.book.now();
         let mut undos = self.book.run.steps.iter().filter(undo);
         undos.any(|step| matches!(step.phase, Phase::Retrying { at } if at > now))

@@ -1,67 +1,114 @@
-//! Moving a run to another version of its flow, at a step boundary, visibly.
+//! What a worker does for a run of a version that it does not have: moves it to one that it has, at
+//! a step boundary, visibly; or lets it wait.
 //!
-//! Two commits: the first journals the new state and a checkpoint, from which every later load
-//! starts, so that entries of the old graph are never folded with the new one; the second moves the
-//! run's row to the new version's lane. A crash in between is met by the next claim, which finds
-//! the journal moved and moves the row.
+//! A move is two commits: the first journals the new state and a checkpoint, from which every later
+//! load starts, so that entries of the old graph are never folded with the new one; the second moves
+//! the run's row to the new version's lane. A crash in between is met by the next claim, whichever
+//! version its worker has: it finds the row behind the journal, and moves the row.
 
 use std::sync::Arc;
 
 use mainstay_core::{
-    flow::{FlowVersion, schedule::Wiring},
+    failure::Failure,
+    flow::schedule::Wiring,
     fold::{Projection, steps::StepRun},
     journal::Entry,
     label::Label,
     payload::Payload,
     store::operation::ClaimedRun,
-    wait::{Wait, WaitMode, WaitSet},
+    wait::{Divergence, Wait, WaitMode, WaitSet},
 };
+use tokio::sync::Notify;
 
-use super::{Desk, Driven, Stop, book::Book};
-use crate::{flows::KnownFlow, journal};
+use super::{Desk, Drive, Driven, Stop};
+use crate::flows::KnownFlow;
 
 /// Moves a claimed run of a version that this process cannot drive to one that it can.
-pub(crate) async fn migrate(desk: &Desk, mut claimed: ClaimedRun) -> Result<Driven, Stop> {
-    let run_id = claimed.run.run_id;
-    desk.runtime.fetch_fold(run_id, &mut claimed.journal).await?;
-    let wiring = desk.runtime.wiring(&claimed.run.flow).await?;
-    let (run, head) = journal::fold_with_head(run_id, &claimed.journal, &wiring)?;
-    let target = desk.runtime.flows.latest(&claimed.run.flow.name).cloned();
-    let mut book = Book::new(desk, wiring, run, (claimed.run.epoch, head), &claimed.journal);
-    let Some(target) = target.filter(|target| fits(&book.run, &target.wiring)) else {
-        return wait_for_version(&mut book, claimed.run.flow).await;
-    };
-    if book.run.flow != target.version {
-        journal_move(&mut book, &target).await?;
+pub(crate) async fn migrate(
+    desk: Desk,
+    claimed: ClaimedRun,
+    inbox: Arc<Notify>,
+) -> Result<Driven, Stop> {
+    let mut drive = Drive::without_code(desk, claimed, inbox).await?;
+    if let Some(driven) = drive.follow_journal().await? {
+        return Ok(driven);
     }
-    book.move_to(target.version).await?;
-    Ok(Driven::Released)
+    drive.receive().await?;
+    Box::pin(drive.migrate()).await
+}
+
+impl Drive {
+    /// Moves the row of a run whose journal has moved already.
+    pub(super) async fn follow_journal(&mut self) -> Result<Option<Driven>, Stop> {
+        let version = self.book.run.flow.clone();
+        if version == self.flow.version {
+            return Ok(None);
+        }
+        self.book.move_to(version).await?;
+        Ok(Some(Driven::Released))
+    }
+
+    async fn migrate(mut self) -> Result<Driven, Stop> {
+        let from = self.flow.version.clone();
+        let target = self.desk.runtime.flows.latest(&from.name).cloned();
+        let Some(target) = target.filter(|target| fits(&self.book.run, &target.wiring)) else {
+            return self.wait_for_version().await;
+        };
+        let state = self.book.run.state.clone();
+        let state = self.book.value(&state).await?;
+        match target.program.migrate(from.version, &state) {
+            Some(Ok(moved)) => self.move_to(&target, Payload::of(&moved)?).await,
+            Some(Err(error)) => {
+                Box::pin(self.wait_for_person(&target, &error.into_failure())).await
+            }
+            None => self.wait_for_version().await,
+        }
+    }
+
+    async fn move_to(mut self, target: &KnownFlow, state: Payload) -> Result<Driven, Stop> {
+        let (from, to) = (self.flow.version.clone(), target.version.clone());
+        let entry =
+            Entry::Migrated { from, to: to.clone(), state: state.reference(Label::default()) };
+        self.book.push(&entry, vec![state])?;
+        self.book.commit_with_checkpoint().await?;
+        self.book.move_to(to).await?;
+        Ok(Driven::Released)
+    }
+
+    /// Lets the run wait for a worker that has its version.
+    pub(super) async fn wait_for_version(self) -> Result<Driven, Stop> {
+        let run = &self.book.run;
+        let step = run.steps.iter().find(|step| stays_open(run, step));
+        let step = step.map(|step| step.key.clone());
+        let flow = run.flow.clone();
+        self.close_for(Wait::WorkerVersion { flow, step }).await
+    }
+
+    /// The newer version does not take this state: a person looks at both.
+    async fn wait_for_person(self, target: &KnownFlow, failure: &Failure) -> Result<Driven, Stop> {
+        let due = self.book.run.steps.iter().find(|step| !step.is_over());
+        let Some(step) = due.map(|step| step.key.clone()) else {
+            return self.wait_for_version().await;
+        };
+        let (from, to) = (&self.flow.version, &target.version);
+        let why = format!("{to} does not take the state of {from}: {}", failure.message);
+        let because = Failure::permanent(failure.code, why);
+        self.close_for(Wait::Divergence(Box::new(Divergence::because(step, because)))).await
+    }
+
+    pub(super) async fn close_for(self, wait: Wait) -> Result<Driven, Stop> {
+        self.close(WaitSet { mode: WaitMode::Any, waits: vec![wait] }).await
+    }
 }
 
 /// Between steps, and with every due step known to the new graph.
-fn fits(run: &Projection, to: &Arc<Wiring>) -> bool {
-    let open = run.steps.iter().any(StepRun::is_open);
-    let mut due = run.steps.iter().filter(|step| !step.is_over());
+fn fits(run: &Projection, to: &Wiring) -> bool {
+    let open = run.steps.iter().any(|step| stays_open(run, step));
+    let mut due = run.steps.iter().filter(|step| !step.is_over() && !step.is_open());
     !open && !run.unwinding && due.all(|step| to.definition().step(&step.key.step).is_some())
 }
 
-async fn journal_move(book: &mut Book, target: &KnownFlow) -> Result<(), Stop> {
-    let state = book.run.state.clone();
-    let state = book.value(&state).await?;
-    let from = book.run.flow.clone();
-    let moved = target.program.migrate(from.version, &state);
-    let moved = moved
-        .ok_or_else(|| Stop::Corrupt(format!("{} takes no runs of {from}", target.version)))?;
-    let moved = moved.map_err(|e| Stop::Corrupt(e.into_failure().to_string()))?;
-    let state = Payload::of(&moved)?;
-    let to = target.version.clone();
-    let entry = Entry::Migrated { from, to, state: state.reference(Label::default()) };
-    book.push(&entry, vec![state])?;
-    book.commit_with_checkpoint().await
-}
-
-async fn wait_for_version(book: &mut Book, flow: FlowVersion) -> Result<Driven, Stop> {
-    let step = book.run.steps.iter().find(|step| step.is_open()).map(|step| step.key.clone());
-    let wait = WaitSet { mode: WaitMode::Any, waits: vec![Wait::WorkerVersion { flow, step }] };
-    book.park(wait).await.map(|_| Driven::Parked)
+/// Whether a StepRun keeps its version: it is open, and not let go because the run is asked to end.
+fn stays_open(run: &Projection, step: &StepRun) -> bool {
+    step.is_open() && (run.ending.is_none() || step.outlasts_the_end())
 }

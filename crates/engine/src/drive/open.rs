@@ -15,7 +15,6 @@ use mainstay_core::{
     code::Code,
     effect::EffectPosition,
     failure::{Failure, StepError},
-    journal::Position,
     wait::Wait,
 };
 use tokio::sync::Notify;
@@ -44,8 +43,8 @@ pub(super) struct OpenStep {
     pub(super) result: Option<Result<StepDone, Failure>>,
     /// Effects the code has asked for.
     pub(super) asked: BTreeSet<EffectPosition>,
-    /// The journal place up to which outcomes were made visible.
-    pub(super) seen_up_to: Position,
+    /// How many outcomes were made visible.
+    pub(super) seen: usize,
     /// What it waits for that no effect stands for: a larger budget, a time to reconcile.
     pub(super) held_by: Vec<(EffectPosition, Wait)>,
     /// When this attempt must be over, on the boot clock.
@@ -65,7 +64,7 @@ impl OpenStep {
             waker: Arc::new(StepWaker { woken: AtomicBool::new(true), driver }),
             result: None,
             asked: BTreeSet::new(),
-            seen_up_to: 0,
+            seen: 0,
             held_by: Vec::new(),
             deadline,
         }

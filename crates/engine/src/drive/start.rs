@@ -9,7 +9,7 @@ use mainstay_core::{
     flow::{StepDefinition, StepKind, schedule::Arrival},
     fold::steps::{Phase, StepRun},
     journal::Entry,
-    wait::Wait,
+    wait::{Divergence, Wait},
 };
 
 use super::{Drive, OpenStep, Stop, Wish};
@@ -30,9 +30,7 @@ impl Drive {
     pub(super) async fn reopen(&mut self, asked_again: bool) -> Result<Option<Wait>, Stop> {
         if self.book.run.unwinding {
             let run = &self.book.run;
-            let needed = |key: &StepKey| {
-                run.step(key).is_some_and(|step| step.undoes.is_some() || step.has_open_action())
-            };
+            let needed = |key: &StepKey| run.step(key).is_some_and(StepRun::outlasts_the_end);
             let keys = self.open_keys().into_iter().filter(needed).collect::<Vec<_>>();
             return self.reopen_all(keys, asked_again).await;
         }
@@ -55,7 +53,7 @@ impl Drive {
             let Some(step) = self.book.run.step(&key) else { continue };
             let attempt = step.attempt;
             if step.body != definition.body {
-                if !asked_again {
+                if !asked_again && !step.goes_on_with(&definition) {
                     let flow = self.flow.version.clone();
                     return Ok(Some(Wait::WorkerVersion { flow, step: Some(key) }));
                 }
@@ -72,7 +70,7 @@ impl Drive {
         if *self.desk.wish.borrow() == Wish::Drain {
             return Ok(());
         }
-        while self.too_deep.is_none() {
+        while self.refused.is_none() {
             let ready = if self.book.run.unwinding {
                 self.due_compensation()
             } else {
@@ -101,14 +99,14 @@ impl Drive {
     pub(super) fn may_start(&self) -> bool {
         let rests = |key: &StepKey| self.rests(key);
         let ready = self.book.run.startable(&self.flow.wiring, self.book.now(), &rests);
-        self.too_deep.is_none() && !ready.is_empty()
+        self.refused.is_none() && !ready.is_empty()
     }
 
     /// Begins held steps from their top, because what held them may be over: mail came (a larger
     /// budget, a decision about an action in doubt), or a call left room for another. Returns
     /// whether there were any.
     pub(super) async fn ask_again(&mut self) -> Result<bool, Stop> {
-        let too_deep = self.too_deep.take().is_some();
+        let refused = self.refused.take().is_some();
         let held = self.open.iter().filter(|(key, step)| {
             !step.held_by.is_empty() || self.book.run.step(key).is_some_and(has_answer)
         });
@@ -120,7 +118,7 @@ impl Drive {
                 self.launch_step(key, index, &definition, attempt).await?;
             }
         }
-        Ok(too_deep || !held.is_empty())
+        Ok(refused || !held.is_empty())
     }
 
     async fn start(&mut self, key: &StepKey) -> Result<(), Stop> {
@@ -134,8 +132,10 @@ impl Drive {
             return self.run_router(key, index, &route).await;
         }
         let level = u64::from(self.book.run.depth()) + u64::from(key.visit) - 1;
-        if let Err(exhausted) = self.book.run.ledger.enter(level) {
-            self.too_deep = Some(exhausted);
+        if let Err(exhausted) = self.book.run.ledger.enter(level)
+            && !self.book.run.unwinding
+        {
+            self.refused = Some(Wait::Budget { exhausted });
             return Ok(());
         }
         let attempt = self.book.run.step(key).map_or(0, |step| step.attempt) + 1;
@@ -198,7 +198,10 @@ impl Drive {
         match self.flow.program.route(index, &state, &inputs) {
             Ok(variant) if !knows(&definition, &variant) => {
                 let why = format!("`{}` picked `{variant}`, which is no `{route}`", key.step);
-                self.fail_step(key, Failure::permanent(Code::RouteUnknown, why))
+                let because = Failure::permanent(Code::RouteUnknown, why);
+                let sides = Divergence::because(key.clone(), because);
+                self.refused = Some(Wait::Divergence(Box::new(sides)));
+                Ok(())
             }
             Ok(variant) => {
                 let arrival = Arrival::Route { route, variant: &variant };

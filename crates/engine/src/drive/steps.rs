@@ -31,7 +31,8 @@ impl Drive {
         let failed = matches!(step.result, Some(Err(_)));
         if let Some(effect) = unasked.filter(|_| !failed) {
             let (position, journal) = (Some(effect.position), Some(effect.head));
-            let divergence = Divergence { step: key.clone(), position, journal, code: None };
+            let divergence =
+                Divergence { step: key.clone(), position, journal, code: None, because: None };
             self.diverged(key, divergence);
             return Ok(true);
         }

@@ -54,19 +54,16 @@ impl Drive {
         if step.is_over() {
             return Ok(false);
         }
-        let seen = step.seen_up_to;
         let resolved = self.book.run.resolved(key);
-        let Some(next) = resolved.iter().find(|e| e.resolved_at.is_some_and(|at| at > seen)) else {
-            return Ok(false);
-        };
+        let Some(next) = resolved.get(step.seen) else { return Ok(false) };
         let (position, head, place) = (next.position.clone(), next.head.clone(), next.resolved_at);
-        let place = place.unwrap_or(seen);
+        let place = place.unwrap_or(0);
         let resolution = next.resolution.clone();
         if !step.asked.contains(&position) {
             // The live run saw this outcome here, so the code had asked for it by now.
             let (step, journal) = (key.clone(), Some(head));
             let position = Some(position);
-            self.diverged(key, Divergence { step, position, journal, code: None });
+            self.diverged(key, Divergence { step, position, journal, code: None, because: None });
             return Ok(true);
         }
         if head.kind == EffectKind::Model && !self.book.is_durable(place) {
@@ -76,7 +73,7 @@ impl Drive {
         let Some(resolution) = resolution else { return Ok(false) };
         let answer = self.answer(resolution).await?;
         if let Some(step) = self.open.get_mut(key) {
-            step.seen_up_to = place;
+            step.seen += 1;
             step.cell.lock().deliver(position, answer);
             step.wake();
         }

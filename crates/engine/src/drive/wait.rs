@@ -211,7 +211,7 @@ impl Drive {
         for step in self.open.values() {
             waits.extend(step.held_by.iter().map(|(_, wait)| wait.clone()));
         }
-        waits.extend(self.too_deep.map(|exhausted| Wait::Budget { exhausted }));
+        waits.extend(self.refused.clone());
         for step in &self.book.run.steps {
             if let Phase::Retrying { at } = step.phase {
                 waits.push(Wait::Retry { step: step.key.clone(), at });

@@ -1,5 +1,5 @@
 //! Loops that any worker may run, and run twice: takeover of the dead, timers, the outbox relay,
-//! the searchable list.
+//! the searchable list, the end of runs that nobody can drive.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,7 +15,7 @@ use mainstay_core::{
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::proof::Proof;
+use super::{control, proof::Proof};
 use crate::{drive::Desk, runtime::Runtime};
 
 /// Rows handled in one round.
@@ -36,6 +36,7 @@ pub(super) fn start(desk: &Desk, end: &CancellationToken) -> JoinSet<()> {
     loops.spawn(relay(desk.clone(), end.clone()));
     loops.spawn(reap(desk.clone(), end.clone()));
     loops.spawn(index(desk.clone(), end.clone()));
+    loops.spawn(control::ends(desk.clone(), end.clone()));
     loops
 }
 

@@ -211,6 +211,7 @@ impl Session {
         let request = ClaimRequest {
             session: self.desk.lease.session(),
             lanes: self.lanes.clone(),
+            only: None,
             nonces: self.nonces.iter().take(limit).copied().collect(),
             at: self.desk.runtime.clock.now(),
         };
@@ -272,7 +273,7 @@ async fn drive(desk: Desk, claimed: ClaimedRun, inbox: Arc<Notify>) {
             Ok(drive) => drive.run().await,
             Err(stop) => Err(stop),
         },
-        None => migrate(&desk, claimed).await,
+        None => migrate(desk.clone(), claimed, inbox).await,
     };
     match result {
         Ok(driven) => tracing::debug!(%run_id, ?driven, "run closed"),

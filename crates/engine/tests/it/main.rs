@@ -9,8 +9,10 @@
 )]
 
 mod budgets;
+mod cancels;
 mod commits;
 mod doubts;
+mod forks;
 mod local;
 mod models;
 mod peer_defects;
@@ -23,4 +25,5 @@ mod steps;
 mod takeovers;
 mod tap;
 mod tools;
+mod versions;
 mod waits;

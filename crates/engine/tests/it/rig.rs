@@ -244,6 +244,32 @@ impl Rig {
         }
     }
 
+    /// Waits until a run is there and stands so.
+    pub(crate) async fn wait_for_status(&self, run_id: RunId, wanted: RunStatus) {
+        let look = async {
+            let status = async || self.runtime.row(run_id).await.ok().map(|row| row.status);
+            while status().await != Some(wanted) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.expect("the run comes to stand so");
+    }
+
+    /// Returns the version in the run's row.
+    pub(crate) async fn row_version(&self, run_id: RunId) -> u32 {
+        self.runtime.row(run_id).await.unwrap().flow.version
+    }
+
+    /// Waits until so many sessions are open.
+    pub(crate) async fn wait_for_sessions(&self, count: usize) {
+        let look = async {
+            while self.runtime.store.sessions(()).await.unwrap().len() != count {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.expect("the sessions open");
+    }
+
     /// Waits until the journal holds an entry as wanted.
     pub(crate) async fn wait_for_entry(&self, run_id: RunId, wanted: impl Fn(&Entry) -> bool) {
         let look = async {

@@ -10,6 +10,7 @@ use super::{
     condition::Condition,
     marks::{self, DueKind, Marks},
     options::Options,
+    patch,
 };
 use crate::{fingerprint, report::Report};
 
@@ -25,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) returns: Type,
     /// The function's tokens in normal form.
     pub(crate) text: String,
+    /// The same before one or several of its patches went in.
+    pub(crate) before: Vec<String>,
 }
 
 /// What the node is.
@@ -92,6 +95,8 @@ impl Node {
             report.at(finish, "a router has no output; `#[finish]` marks a step");
         }
         let parameters = read_parameters(function, wanted, role, report);
+        check_patches(function, report);
+        let (text, before) = texts(function);
         function.attrs.push(shape_is_given());
         Self {
             name: function.sig.ident.clone(),
@@ -102,7 +107,8 @@ impl Node {
             finish: marks.finish.is_some(),
             options: marks.options,
             returns: returns(function, role, report),
-            text: text(function),
+            text,
+            before,
         }
     }
 
@@ -137,9 +143,25 @@ fn shape_is_given() -> Attribute {
     }
 }
 
-fn text(function: &ImplItemFn) -> String {
+/// Returns the function's text, and what it was before its patches.
+fn texts(function: &ImplItemFn) -> (String, Vec<String>) {
     let (signature, block) = (&function.sig, &function.block);
-    fingerprint::text(quote!(#signature #block))
+    let whole = quote!(#signature #block);
+    let before = patch::before(&whole).into_iter().map(fingerprint::text).collect();
+    (fingerprint::text(whole), before)
+}
+
+fn check_patches(function: &ImplItemFn, report: &mut Report) {
+    let block = &function.block;
+    let patches = patch::names(quote!(#block)).len();
+    if patches > patch::MOST {
+        let message = format!(
+            "{patches} patches in one step, and at most {} are taken apart: take out those whose \
+             runs have all gone past them",
+            patch::MOST
+        );
+        report.at(&function.sig.ident, message);
+    }
 }
 
 fn check_shape(function: &ImplItemFn, role: Role, report: &mut Report) {

@@ -63,6 +63,7 @@ fn step(index: u32) -> StepDefinition {
         finish: false,
         output_schema: json!({"type": "string"}),
         body: Digest::of(NAME.as_bytes()),
+        before: Vec::new(),
     }
 }
 

@@ -51,6 +51,23 @@ pub(super) async fn a_claim_takes_only_from_its_lanes(world: World) -> Verdict {
     equal("its lane", claimed.iter().map(|c| c.run.run_id).collect(), vec![other])
 }
 
+pub(super) async fn a_claim_may_name_its_run(world: World) -> Verdict {
+    let other = world.start(world.new_run_of(&lane("other"), "acme")?).await?;
+    let mut ours = Vec::new();
+    for _ in 0..3 {
+        ours.push(world.start(world.new_run()?).await?);
+    }
+    let [first, second, third] = ours.as_slice() else { return Err(absent("three runs")) };
+    let session = world.open().await?;
+    let named = |only| ClaimRequest { only: Some(only), ..world.wish(session, 5) };
+    equal("of another lane", world.store.claim(named(other)).await?, vec![])?;
+    let claimed = world.store.claim(named(*second)).await?;
+    equal("the named one", claimed.iter().map(|c| c.run.run_id).collect(), vec![*second])?;
+    equal("it is taken", world.store.claim(named(*second)).await?, vec![])?;
+    let rest = world.store.claim(world.wish(session, 5)).await?;
+    equal("the others", rest.iter().map(|c| c.run.run_id).collect(), vec![*first, *third])
+}
+
 pub(super) async fn urgent_runs_go_first_then_those_that_waited_longest(world: World) -> Verdict {
     let mut started = Vec::new();
     for priority in [100, 100, 5, 100, 5] {

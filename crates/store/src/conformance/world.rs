@@ -164,7 +164,7 @@ impl World {
     #[must_use]
     pub fn wish(&self, session: SessionId, limit: usize) -> ClaimRequest {
         let nonces = (0..limit).map(|_| self.nonce()).collect();
-        ClaimRequest { session, lanes: vec![lane("desk")], nonces, at: self.now() }
+        ClaimRequest { session, lanes: vec![lane("desk")], only: None, nonces, at: self.now() }
     }
 
     /// Claims one run.

@@ -47,7 +47,11 @@ impl Model {
     /// Returns the first runs in the queues of these lanes: the most urgent, then the longest
     /// waiting.
     fn candidates(&self, request: &ClaimRequest) -> Vec<RunId> {
-        let wanted = self.ready.iter().filter(|(_, ready)| request.lanes.contains(&ready.lane));
+        let named = |id: &RunId| request.only.is_none_or(|only| only == *id);
+        let wanted = self
+            .ready
+            .iter()
+            .filter(|(id, ready)| named(id) && request.lanes.contains(&ready.lane));
         let mut queue: Vec<_> = wanted.map(|(id, r)| (r.priority, r.pass, *id)).collect();
         queue.sort_unstable();
         queue.into_iter().take(request.nonces.len()).map(|(_, _, run_id)| run_id).collect()

@@ -27,7 +27,8 @@ WITH me AS MATERIALIZED (
     FOR KEY SHARE),
 queue AS MATERIALIZED (
     SELECT q.* FROM unnest($3::int[]) AS l(lane) CROSS JOIN LATERAL (
-        SELECT run_id, priority, pass FROM mainstay.ready WHERE lane = l.lane
+        SELECT run_id, priority, pass FROM mainstay.ready
+        WHERE lane = l.lane AND ($9::uuid IS NULL OR run_id = $9)
         ORDER BY priority, pass LIMIT $4 * 4 + 64) q
     WHERE EXISTS (SELECT FROM me) ORDER BY q.priority, q.pass),
 locked AS MATERIALIZED (
@@ -167,6 +168,7 @@ async fn take(
         .bind(request.at.micros())
         .bind(rows.iter().map(|row| *row.link.as_bytes()).collect::<Vec<_>>())
         .bind(rows.iter().map(|row| row.body.as_slice()).collect::<Vec<_>>())
+        .bind(request.only.map(RunId::uuid))
         .fetch_all(sql)
         .await?;
     claimed.iter().map(claim_of).collect()

@@ -1,7 +1,6 @@
 //! Giving queued runs to a session.
 
 use mainstay_core::{
-    flow::FlowVersion,
     id::{RunId, SessionId},
     journal::Position,
     run::RunStatus,
@@ -38,7 +37,7 @@ impl Scope<'_> {
             return Ok(claimed);
         }
         let mut nonces = request.nonces.iter();
-        for candidate in self.candidates(&request.lanes, request.nonces.len()).await? {
+        for candidate in self.candidates(request).await? {
             let Some(run) = self.claimable(candidate).await? else {
                 self.dequeue(candidate).await?;
                 continue;
@@ -65,18 +64,17 @@ impl Scope<'_> {
 
     /// Returns the first runs of these lanes' queues. Each lane's is read from its index, because
     /// a lane that no worker serves may be long.
-    async fn candidates(
-        &mut self,
-        lanes: &[FlowVersion],
-        limit: usize,
-    ) -> Result<Vec<RunId>, StoreError> {
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let first = "SELECT priority, pass, run_id FROM mainstay_ready WHERE lane = ?
-                     ORDER BY priority, pass LIMIT ?";
+    async fn candidates(&mut self, request: &ClaimRequest) -> Result<Vec<RunId>, StoreError> {
+        let limit = i64::try_from(request.nonces.len()).unwrap_or(i64::MAX);
+        let first = "SELECT priority, pass, run_id FROM mainstay_ready
+                     WHERE lane = ?1 AND (?3 IS NULL OR run_id = ?3)
+                     ORDER BY priority, pass LIMIT ?2";
+        let only = request.only.map(|run_id| run_id.blob());
         let mut queue = Vec::new();
-        for flow in lanes {
+        for flow in &request.lanes {
             let Some(lane) = self.lane(flow).await? else { continue };
-            for row in self.rows(sqlx::query(first).bind(lane).bind(limit)).await? {
+            let first = sqlx::query(first).bind(lane).bind(limit).bind(only.clone());
+            for row in self.rows(first).await? {
                 let place: (i64, i64) = (column(&row, "priority")?, column(&row, "pass")?);
                 queue.push((place, run_id(&row)?));
             }

@@ -35,6 +35,8 @@ faults! {
     DoubleClaim;
     /// A claim looks at no lane.
     AnyLane;
+    /// A claim that names a run takes whichever comes first.
+    AnyRun;
     /// Messages have no key.
     NoDeduplication;
     /// An ended run takes messages.

@@ -23,6 +23,7 @@ pub(in crate::flow) fn node(name: &str, kind: StepKind, trigger: Trigger) -> Ste
         finish: false,
         output_schema: Value::Null,
         body: Digest::ZERO,
+        before: Vec::new(),
     }
 }
 

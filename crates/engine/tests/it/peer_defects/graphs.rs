@@ -11,6 +11,7 @@ use mainstay_core::{
     journal::Entry,
     run::RunStatus,
     tool::EffectClass,
+    wait::Wait,
 };
 use mainstay_engine::program::{FlowProgram, InputError, Inputs, StepDone};
 use serde_json::{Value, json};
@@ -161,18 +162,27 @@ impl FlowProgram for Stray {
 }
 
 #[tokio::test]
-async fn g_a_route_outside_the_set_never_completes_in_silence() {
+async fn g_a_route_outside_the_set_parks_and_a_fixed_program_goes_on() {
     let sound = Rig::flow::<Sort>();
     let run_id = sound.start("sort", json!({})).await;
     assert_eq!(sound.completed(run_id).await, json!("put away"));
 
-    let stray = World::memory().program(|p| p.flows.add(Arc::new(Stray(Sort::program()))));
+    let world = World::memory();
+    let stray = world.program(|p| p.flows.add(Arc::new(Stray(Sort::program()))));
     let run_id = stray.start("sort", json!({})).await;
-    let view = stray.drive(run_id).await;
-    assert_ne!(view.row.status, RunStatus::Completed);
-    let failure = view.projection.finished.unwrap().failure.unwrap();
-    assert_eq!(failure.code, Code::RouteUnknown);
-    assert!(failure.message.contains("`Green`"), "{failure}");
+    for _ in 0..2 {
+        let view = stray.drive(run_id).await;
+        assert_eq!(view.row.status, RunStatus::Parked);
+        let wait = view.row.wait.unwrap().waits.pop();
+        let Some(Wait::Divergence(sides)) = wait else { panic!("{wait:?}") };
+        assert_eq!(sides.step.to_string(), "lane#1");
+        let because = sides.because.unwrap();
+        assert_eq!(because.code, Code::RouteUnknown);
+        assert!(because.message.contains("`lane` picked `Green`"), "{because}");
+        stray.runtime.retry(run_id, "ann").await.unwrap();
+    }
+    let fixed = world.program(|p| drop(p.flow::<Sort>()));
+    assert_eq!(fixed.completed(run_id).await, json!("put away"));
 }
 
 #[test]

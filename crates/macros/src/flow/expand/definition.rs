@@ -31,7 +31,7 @@ pub(super) fn definition(flow: &Flow<'_>) -> TokenStream {
 }
 
 fn step(flow: &Flow<'_>, node: &Node, bound: &[Bound], finish: bool) -> TokenStream {
-    let (name, text) = (node.text_name(), &node.text);
+    let (name, text, before) = (node.text_name(), &node.text, &node.before);
     let (kind, schema) = kind(node);
     let access = if node.writes { quote!(Writes) } else { quote!(Reads) };
     let trigger = trigger(&node.trigger);
@@ -48,6 +48,7 @@ fn step(flow: &Flow<'_>, node: &Node, bound: &[Bound], finish: bool) -> TokenStr
             finish: #finish,
             output_schema: #schema,
             body: ::mainstay::__private::Digest::of(#text.as_bytes()),
+            before: ::std::vec![#(::mainstay::__private::Digest::of(#before.as_bytes())),*],
         }
     }
 }

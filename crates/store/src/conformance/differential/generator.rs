@@ -183,6 +183,9 @@ impl Generator {
         if self.draw.one_in(2) {
             wish.lanes = vec![lane("other"), lane("desk")];
         }
+        if self.draw.one_in(8) {
+            wish.only = Some(self.a_run(world));
+        }
         Operation::Claim(wish)
     }
 

@@ -30,6 +30,9 @@ impl Faulty {
             Operation::Claim(wish) if self.fault == Fault::AnyLane => {
                 Operation::Claim(in_more_lanes(wish))
             }
+            Operation::Claim(wish) if self.fault == Fault::AnyRun => {
+                Operation::Claim(ClaimRequest { only: None, ..wish })
+            }
             Operation::Deliver(mut message) if self.fault == Fault::NoDeduplication => {
                 let mut sent = self.sent.lock().unwrap();
                 *sent += 1;
