@@ -190,7 +190,7 @@ async fn the_database_refuses_the_transitions_that_the_state_machine_refuses() {
     assert!(unknown.is_err(), "a status nobody knows");
     let copy = "INSERT INTO mainstay_runs SELECT x'00', tenant, lane, 'parked', wait, wake_after,
                 epoch, owner, inbox_head, inbox_read, checkpoint, crashes, parent, priority, tags,
-                created_at FROM mainstay_runs";
+                created_at, reads_only_until FROM mainstay_runs";
     let born_parked = db.execute(copy).await;
     assert!(born_parked.unwrap_err().to_string().contains("begins queued"));
 }
