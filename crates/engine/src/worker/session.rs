@@ -136,8 +136,8 @@ impl Session {
                 return;
             }
             if clock.boot() >= next_beat {
-                self.beat().await;
                 next_beat = clock.boot() + options.beat;
+                self.beat().await;
                 continue;
             }
             // Ended drivers give their places back before more runs are asked for.

@@ -285,6 +285,16 @@ impl Rig {
         self.clock.advance(AFTER_ANY_LEASE);
     }
 
+    /// Waits until so many workers have a session.
+    pub(crate) async fn sessions_are_open(&self, count: usize) {
+        let look = async {
+            while self.runtime.store.sessions(()).await.unwrap().len() < count {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, look).await.expect("workers open their sessions");
+    }
+
     /// Waits until no session's last beat is older than a beat's distance and a second.
     pub(crate) async fn beats_are_in(&self) {
         let options = Options::default();

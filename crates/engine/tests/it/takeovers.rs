@@ -45,6 +45,7 @@ async fn taken_over_early(rig: &Rig, worker: LiveWorker) {
 
 /// Lets the time pass until just before the lease's end, without losing the worker that waits.
 async fn almost(rig: &Rig) {
+    rig.sessions_are_open(1).await;
     for _ in 0..ALMOST.as_secs() {
         rig.clock.advance(Duration::from_secs(1));
         rig.beats_are_in().await;

@@ -176,6 +176,7 @@ async fn n_a_call_longer_than_many_beats_is_made_once_while_the_worker_lives() {
     let worker = rig.worker();
     tool.called(1).await;
     let onlooker = other.worker();
+    rig.sessions_are_open(2).await;
     // Forty seconds pass, a second at a time: more than twice the lease, more than ten beats. No
     // second comes before the beats of the last are in, however slow the machine.
     for _ in 0..40 {
