@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use mainstay_core::flow::{FlowVersion, schedule::Wiring};
+use serde_json::Value;
 
 use crate::program::FlowProgram;
 
@@ -50,6 +51,14 @@ impl Flows {
     /// Returns every version, by name and number.
     pub fn iter(&self) -> impl Iterator<Item = &KnownFlow> {
         self.0.values()
+    }
+
+    /// Returns whether a worker with these flows takes runs of this version: to drive them, or to
+    /// move them to a newer one. That it takes a version does not depend on the state.
+    #[must_use]
+    pub fn take(&self, version: &FlowVersion) -> bool {
+        let newer = || self.latest(&version.name)?.program.migrate(version.version, &Value::Null);
+        self.0.contains_key(version) || newer().is_some()
     }
 
     /// Returns the versions a worker can drive.

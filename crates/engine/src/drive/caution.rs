@@ -60,7 +60,12 @@ impl Drive {
         let early = self.caution.left(self.desk.runtime.clock.boot()).is_some();
         let acts = match &ask {
             Ask::Call(callee) => sent || !only_reads(self.desk.runtime.tools.as_ref(), callee),
-            _ => false,
+            Ask::Wait(_)
+            | Ask::Now
+            | Ask::Random
+            | Ask::Patch
+            | Ask::Emit { .. }
+            | Ask::Write(_) => false,
         };
         if early && acts {
             self.caution.asks.push((key.clone(), request, ask));

@@ -7,7 +7,6 @@ use mainstay_core::{
     id::{RunId, SessionId},
     store::operation::{Beat, BeatRequest, ClaimRequest, ClaimedRun, OpenSession},
 };
-use serde_json::Value;
 use tokio::{
     sync::{Notify, watch},
     task::JoinSet,
@@ -89,10 +88,7 @@ async fn lanes(runtime: &Runtime) -> Result<Vec<FlowVersion>, EngineError> {
     let mut lanes = runtime.flows.lanes();
     for definition in runtime.store.flows(()).await? {
         let version = definition.flow_version();
-        let latest = runtime.flows.latest(&version.name);
-        // Whether a version is taken does not depend on the state that is shown.
-        let taken = latest.and_then(|f| f.program.migrate(version.version, &Value::Null));
-        if taken.is_some() && !lanes.contains(&version) {
+        if runtime.flows.take(&version) && !lanes.contains(&version) {
             lanes.push(version);
         }
     }

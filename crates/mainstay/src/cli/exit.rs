@@ -99,7 +99,9 @@ impl Exit {
     /// Returns the exit code of `run` for where the run stands.
     pub(crate) fn of_run(row: &RunRow) -> Self {
         match row.status {
-            RunStatus::Queued | RunStatus::Running | RunStatus::Completed => Self::Ok,
+            // Queued for good: no worker has its version.
+            RunStatus::Queued => Self::Parked,
+            RunStatus::Running | RunStatus::Completed => Self::Ok,
             RunStatus::Failed => Self::Failed,
             RunStatus::Cancelled => Self::Cancelled,
             RunStatus::Partial => Self::Partial,

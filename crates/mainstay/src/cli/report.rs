@@ -4,12 +4,28 @@ pub(crate) mod budget;
 mod document;
 mod spending;
 
-use mainstay_core::{run::RunStatus, wait::Wait};
+use mainstay_core::{
+    run::RunStatus,
+    store::row::RunRow,
+    wait::{Wait, WaitMode, WaitSet},
+};
 use mainstay_engine::{commands::RunView, runtime::Runtime};
 use serde_json::Value;
 
 use super::{count, error::CliError, output::Output};
 pub(crate) use document::{RunDocument, SpendDocument};
+
+/// Returns the row of a queued run with why it is not running: no worker has its version, or
+/// nothing. What it last waited for is over.
+pub(crate) async fn explained(runtime: &Runtime, row: RunRow) -> Result<RunRow, CliError> {
+    if row.status != RunStatus::Queued {
+        return Ok(row);
+    }
+    let lacks = runtime.lacks_worker(&row).await?;
+    let wait = Wait::WorkerVersion { flow: row.flow.clone(), step: None };
+    let wait = lacks.then(|| WaitSet { mode: WaitMode::Any, waits: vec![wait] });
+    Ok(RunRow { wait, ..row })
+}
 
 /// Prints a run: its document, or its output as data and its error for people.
 pub(crate) async fn print(
@@ -89,6 +105,14 @@ fn stopped_by(view: &RunView, wait: &Wait) -> Option<CliError> {
                 divergence.code.as_ref().map(|head| format!("the code asks for: {head}")),
             ];
             let step = &divergence.step.step;
+            if let Some(why) = &divergence.because {
+                return Some(
+                    CliError::new(why.code, format!("at step `{step}`: {}", why.message))
+                        .with_hint(format!(
+                            "mainstay runs retry {run_id}, with a program that can"
+                        )),
+                );
+            }
             let message = format!("code and journal disagree at step `{step}`");
             Some(
                 CliError::new(Code::Divergence, message)

@@ -102,7 +102,8 @@ pub(crate) async fn close(
     run_id: mainstay_core::id::RunId,
     settled: &Settled,
 ) -> Result<Exit, CliError> {
-    let view = runtime.view(run_id).await?;
+    let mut view = runtime.view(run_id).await?;
+    view.row = report::explained(runtime, view.row).await?;
     report::print(output, runtime, &view).await?;
     match settled {
         Settled::Interrupted => {

@@ -12,7 +12,9 @@ use mainstay_core::{
 use mainstay_engine::{commands::is_stopped, error::EngineError, runtime::Runtime, worker::Worker};
 use tokio_util::sync::CancellationToken;
 
-use super::{error::CliError, exit::Exit, interrupt, output::Output, run::progress::Progress};
+use super::{
+    error::CliError, exit::Exit, interrupt, output::Output, report, run::progress::Progress,
+};
 
 /// Pause between two looks at the run.
 const LOOK: Duration = Duration::from_millis(10);
@@ -94,6 +96,10 @@ fn stopped_at(runtime: &Runtime, row: RunRow) -> BoxFuture<'_, Result<Option<Run
     async move {
         if row.status.is_terminal() || is_stopped(&row) {
             return Ok(Some(row));
+        }
+        if row.status == RunStatus::Queued && !runtime.flows.take(&row.flow) {
+            let row = report::explained(runtime, row).await?;
+            return Ok(Some(row).filter(|row| row.wait.is_some()));
         }
         let Some(set) = row.wait.as_ref().filter(|_| row.status == RunStatus::Parked) else {
             return Ok(None);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::program::Place;
+use crate::program::{Ended, Place};
 
 fn health<'a>(report: &'a Value, check: &str) -> &'a Value {
     let checks = report["checks"].as_array().unwrap();
@@ -81,4 +81,26 @@ fn a_run_of_a_version_that_is_not_here_would_not_go_on() {
     let why = stuck[0]["why"].as_str().unwrap();
     assert!(why.starts_with("this program has no parcel v7"), "{why}");
     assert_eq!(place.json(0, &["flows", "check", "refund"])["stuck"], json!([]));
+}
+
+#[test]
+fn a_run_that_no_worker_can_drive_says_so_and_is_not_waited_for() {
+    let place = Place::new();
+    place.run(&["run", "parcel", "--detach"]);
+    let without = |arguments: &[&str]| {
+        let mut command = place.command(arguments);
+        Ended::of(command.env("WITHOUT_PARCEL", "1").output().unwrap())
+    };
+    let resumed = without(&["runs", "resume", "--json"]);
+    let run: Value = serde_json::from_str(&resumed.out).unwrap();
+    assert_eq!(
+        (resumed.exit, &run["status"], &run["waiting_for"], &run["error"]["code"]),
+        (14, &json!("queued"), &json!(["worker_version"]), &json!("MS-2004")),
+        "{run}"
+    );
+    let shown = without(&["runs", "show"]).out;
+    assert!(shown.contains("no worker has parcel v1"), "{shown}");
+    // With the program that has it, it goes on to its signal.
+    let resumed = place.json(14, &["runs", "resume"]);
+    assert_eq!(resumed["waiting_for"], json!(["signal"]), "{resumed}");
 }

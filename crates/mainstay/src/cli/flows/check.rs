@@ -152,7 +152,7 @@ fn newer<'a>(
 /// Returns an open step that began with another body than this program has.
 fn changed_step<'a>(run: &'a Projection, wiring: &Wiring) -> Option<&'a StepRun> {
     run.steps.iter().find(|step| {
-        let now = wiring.definition().step(&step.key.step).map(|step| step.body);
-        step.is_open() && now != Some(step.body)
+        let now = wiring.definition().step(&step.key.step);
+        step.is_open() && !now.is_some_and(|now| step.goes_on_with(now))
     })
 }

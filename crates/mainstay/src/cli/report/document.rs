@@ -52,7 +52,7 @@ impl RunDocument {
     /// Returns the document of a run with its output.
     pub(crate) fn of(view: &RunView, output: Value) -> Self {
         let run = &view.projection;
-        let waits = view.row.wait.as_ref().filter(|_| view.row.status == RunStatus::Parked);
+        let waits = view.row.wait.as_ref().filter(|_| !view.row.status.is_terminal());
         Self {
             run_id: Some(view.row.run_id),
             flow: view.row.flow.name.clone(),

@@ -38,7 +38,8 @@ struct Shown {
 pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
     let runtime = shell.reader().await?;
     let run_id = ids::run(&*runtime.store, &args.run).await?;
-    let view = runtime.view(run_id).await?;
+    let mut view = runtime.view(run_id).await?;
+    view.row = report::explained(&runtime, view.row).await?;
     let moments = moments(&view);
     if shell.output.is_for_people() {
         for line in
