@@ -456,6 +456,12 @@ impl JournalRow {
         Ok(Self { position, epoch, prev: head.hash, link, kind, at, body, payloads })
     }
 
+    /// Returns the head after a row that [`after`](Self::after) has just made: its link is its hash.
+    #[must_use]
+    pub const fn own_head(&self) -> Head {
+        Head { position: self.position, hash: self.link, link: self.link }
+    }
+
     /// Reads the entry back.
     ///
     /// # Errors

@@ -186,8 +186,8 @@ pub(crate) struct Drive {
     inbox: Arc<Notify>,
     /// Told when a foreign waker fires.
     woken: Arc<Notify>,
-    /// Messages that came with the claim and are not yet received.
-    mail: Vec<InboxRow>,
+    /// Messages that came with the claim, until they are received: there were no others.
+    mail: Option<Vec<InboxRow>>,
     /// Crashes in a row, as of the claim.
     crashes: u32,
     /// Whether something came that may end what holds a step: mail, or room in the budget.
@@ -230,7 +230,7 @@ impl Drive {
             commit_due: false,
             inbox,
             woken: Arc::default(),
-            mail: claimed.inbox,
+            mail: Some(claimed.inbox),
             crashes: claimed.run.crashes,
             ask_again_due: false,
             reads: CancellationToken::new(),
@@ -331,9 +331,9 @@ impl Drive {
         let mut asked_again = false;
         let request =
             InboxRequest { run_id: self.book.run.run_id, after: self.book.run.inbox_seen };
-        let mail = match std::mem::take(&mut self.mail) {
-            mail if mail.is_empty() => self.desk.runtime.store.inbox(request).await?,
-            mail => mail,
+        let mail = match self.mail.take() {
+            Some(mail) => mail,
+            None => self.desk.runtime.store.inbox(request).await?,
         };
         for row in mail {
             if row.position <= self.book.run.inbox_seen {

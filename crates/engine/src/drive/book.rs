@@ -100,7 +100,7 @@ impl Book {
         }
         let row = JournalRow::after(self.head, self.run.run_id, self.epoch, at, entry, payloads)?;
         self.run.apply(&self.wiring, row.position, at, entry)?;
-        self.head = row.head(self.run.run_id, self.head);
+        self.head = row.own_head();
         self.rows.push(row);
         Ok(())
     }

@@ -6,18 +6,18 @@ const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXY
 /// Returns `bytes` characters that follow from `seed`, six bits of noise each.
 #[must_use]
 pub fn fresh(seed: u64, bytes: usize) -> String {
-    let mut text = String::with_capacity(bytes + 8);
+    let mut text = Vec::with_capacity(bytes + 8);
     let mut state = seed;
     while text.len() < bytes {
         let noise = split_mix(&mut state).to_le_bytes();
-        text.extend(noise.map(letter));
+        text.extend_from_slice(&noise.map(letter));
     }
     text.truncate(bytes);
-    text
+    String::from_utf8(text).unwrap_or_default()
 }
 
-fn letter(byte: u8) -> char {
-    LETTERS.get(usize::from(byte & 63)).map_or('a', |&letter| char::from(letter))
+fn letter(byte: u8) -> u8 {
+    LETTERS.get(usize::from(byte & 63)).copied().unwrap_or(b'a')
 }
 
 /// `SplitMix64` by Steele, Lea and Flood (2014): a few instructions for eight bytes, so that making

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{payload, sound, wire};
 
-fn inbox_row(row: &SqliteRow) -> Result<InboxRow, StoreError> {
+pub(super) fn inbox_row(row: &SqliteRow) -> Result<InboxRow, StoreError> {
     Ok(InboxRow {
         position: wire::count(column(row, "position")?)?,
         key: column(row, "key")?,
@@ -133,15 +133,6 @@ impl Scope<'_> {
                     WHERE run_id = ? AND position > ? ORDER BY position";
         let find = sqlx::query(find).bind(run_id.blob()).bind(wire::int(after));
         self.rows(find).await?.iter().map(inbox_row).collect()
-    }
-
-    /// Returns a run's messages after those its last park had seen.
-    pub(super) async fn unread(&mut self, run_id: RunId) -> Result<Vec<InboxRow>, StoreError> {
-        let find = "SELECT position, key, body, payloads FROM mainstay_inbox
-                    WHERE run_id = ?1 AND position >
-                        (SELECT inbox_read FROM mainstay_runs WHERE run_id = ?1)
-                    ORDER BY position";
-        self.rows(sqlx::query(find).bind(run_id.blob())).await?.iter().map(inbox_row).collect()
     }
 
     /// Writes a part's messages to others.

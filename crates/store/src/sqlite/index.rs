@@ -24,7 +24,11 @@ use crate::wire;
 const PROJECT: &str = "INSERT OR REPLACE INTO mainstay_run_index
         (run_id, tenant, flow, version, definition, status, wait, parent, tags, created_at)
     SELECT run_id, tenant, flow, version, definition, status, wait, parent, tags, created_at
-    FROM mainstay_runs JOIN mainstay_lanes USING (lane) WHERE run_id = ?";
+    FROM (SELECT run_id FROM mainstay_run_changes ORDER BY run_id LIMIT ?)
+    CROSS JOIN mainstay_runs USING (run_id) JOIN mainstay_lanes USING (lane)";
+
+const DONE: &str = "DELETE FROM mainstay_run_changes WHERE run_id IN (
+    SELECT run_id FROM mainstay_run_changes ORDER BY run_id LIMIT ?)";
 
 const PROJECT_ALL: &str = "INSERT INTO mainstay_run_index
         (run_id, tenant, flow, version, definition, status, wait, parent, tags, created_at)
@@ -48,15 +52,8 @@ fn index_row(row: &SqliteRow) -> Result<IndexRow, StoreError> {
 impl Scope<'_> {
     /// Brings up to `limit` rows of the list up to date.
     pub(super) async fn refresh_index(&mut self, limit: u32) -> Result<u64, StoreError> {
-        let notes = "SELECT run_id FROM mainstay_run_changes ORDER BY run_id LIMIT ?";
-        let notes = self.rows(sqlx::query(notes).bind(i64::from(limit))).await?;
-        for note in &notes {
-            let run_id = run_id(note)?.blob();
-            self.change(sqlx::query(PROJECT).bind(run_id.clone())).await?;
-            let done = sqlx::query("DELETE FROM mainstay_run_changes WHERE run_id = ?");
-            self.change(done.bind(run_id)).await?;
-        }
-        Ok(notes.len() as u64)
+        self.change(sqlx::query(PROJECT).bind(i64::from(limit))).await?;
+        self.change(sqlx::query(DONE).bind(i64::from(limit))).await
     }
 
     /// Empties the list and builds it anew.

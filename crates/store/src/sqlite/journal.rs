@@ -49,7 +49,7 @@ fn journal_rows(rows: &[NewRow<'_>]) -> QueryBuilder<Sqlite> {
     sql
 }
 
-fn journal_row(row: &SqliteRow) -> Result<JournalRow, StoreError> {
+pub(super) fn journal_row(row: &SqliteRow) -> Result<JournalRow, StoreError> {
     Ok(JournalRow {
         position: wire::count(column(row, "position")?)?,
         epoch: wire::count(column(row, "epoch")?)?,

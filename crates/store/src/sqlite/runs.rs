@@ -31,7 +31,7 @@ pub(super) fn run_id(row: &SqliteRow) -> Result<RunId, StoreError> {
     Ok(RunId::from_uuid(wire::uuid(column(row, "run_id")?)?))
 }
 
-fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
+pub(super) fn run_row(row: &SqliteRow) -> Result<RunRow, StoreError> {
     Ok(RunRow {
         run_id: run_id(row)?,
         tenant: column(row, "tenant")?,
