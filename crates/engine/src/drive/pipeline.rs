@@ -77,6 +77,7 @@ impl Drive {
         let failed = recorded.map(|effect| effect.attempts.clone()).unwrap_or_default();
         let intents = recorded.and_then(|effect| effect.intent.as_ref()).map_or(0, |i| i.attempt);
         let tried = intents > 0 || !failed.is_empty();
+        let unsure = tried || self.may_have_been_sent(&request.position, &target);
         Call {
             attempt: u32::try_from(failed.len()).unwrap_or(u32::MAX - 1).max(intents) + 1,
             position: request.position,
@@ -85,13 +86,21 @@ impl Drive {
             arguments: request.arguments,
             target,
             failed: Vec::new(),
-            unsure: tried,
+            unsure,
             spend: Settlement::NOTHING,
             reservation: None,
             admission: None,
             started_at: self.book.now(),
             delay: Duration::ZERO,
         }
+    }
+
+    /// Returns whether a worker that died may have sent this and left no trace of it: only a key that
+    /// holds for ever is sent without an intent.
+    fn may_have_been_sent(&self, position: &EffectPosition, target: &Target) -> bool {
+        let keyed = matches!(target.class(), EffectClass::Idempotent { .. });
+        let traceless = keyed && !target.needs_intent();
+        traceless && self.book.run.step(&position.step).is_some_and(|step| step.interrupted)
     }
 
     /// Budget, rate limit, breaker; then durability or intent.

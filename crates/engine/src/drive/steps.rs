@@ -26,10 +26,12 @@ impl Drive {
             return Ok(false);
         }
         let unasked = self.book.run.step(key).and_then(|run| {
-            run.effects.iter().find(|e| !step.asked.contains(&e.position)).cloned()
+            let unasked = || run.effects.iter().filter(|e| !step.asked.contains(&e.position));
+            unasked().find(|e| e.is_open_action()).or_else(|| unasked().next()).cloned()
         });
         let failed = matches!(step.result, Some(Err(_)));
-        if let Some(effect) = unasked.filter(|_| !failed) {
+        // An action that may have happened is not dropped with an attempt that failed before it.
+        if let Some(effect) = unasked.filter(|effect| !failed || effect.is_open_action()) {
             let (position, journal) = (Some(effect.position), Some(effect.head));
             let divergence =
                 Divergence { step: key.clone(), position, journal, code: None, because: None };

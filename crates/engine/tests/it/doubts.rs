@@ -1,6 +1,12 @@
 //! Actions of which nobody knows whether they happened, and what people say about them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use mainstay::prelude::*;
 use mainstay_core::{
@@ -282,4 +288,62 @@ async fn a_step_does_not_end_before_its_doubts_although_its_code_does() {
     let settled = |entry: &Entry| matches!(entry, Entry::EffectSettled(_));
     assert!(rig.view(run_id).await.rows.iter().any(|(_, entry)| settled(entry)));
     assert_eq!(probe.count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_dead_worker_may_have_sent_is_in_doubt_when_nobody_can_be_reached() {
+    let world = World::memory();
+    let tool = Probe::new("put", FOREVER, |_, nth| async move {
+        if nth == 1 {
+            std::future::pending::<()>().await;
+        }
+        Err(not_reached())
+    });
+    let program = || world.program(|p| drop(p.flow::<Put>().tool(tool.clone())));
+    let first = program();
+    let run_id = first.start("put", json!({})).await;
+    let worker = first.worker();
+    tool.called(1).await;
+    worker.kill().await;
+    first.let_leases_lapse();
+    let view = program().drive(run_id).await;
+    assert_eq!(waits(&view.row), ["review"], "the first call may have arrived");
+    assert!(!kinds(&view).contains(&"effect_intended"), "and no entry tells of it");
+}
+
+static FICKLE: AtomicBool = AtomicBool::new(false);
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+struct Fickle {}
+
+#[flow(name = "fickle", version = 1)]
+impl Fickle {
+    #[start(grants = ["send"])]
+    async fn send(&self, cx: &StepContext) -> Result<Value> {
+        if FICKLE.load(Ordering::SeqCst) {
+            return Err(StepError::new("the disk is full"));
+        }
+        Ok(cx.tool(("send", json!({}))).await.required()?)
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_fails_before_its_open_action_does_not_drop_it() {
+    let world = World::memory();
+    let tool = Probe::hanging_once("send", EffectClass::AtMostOnce, json!("twice"));
+    let program = || world.program(|p| drop(p.flow::<Fickle>().tool(tool.clone())));
+    let first = program();
+    let run_id = first.start("fickle", json!({})).await;
+    let worker = first.worker();
+    tool.called(1).await;
+    worker.kill().await;
+    first.let_leases_lapse();
+    FICKLE.store(true, Ordering::SeqCst);
+    let second = program();
+    assert_eq!(waits(&second.drive(run_id).await.row), ["divergence"]);
+
+    FICKLE.store(false, Ordering::SeqCst);
+    second.runtime.retry(run_id, "ann").await.unwrap();
+    assert_eq!(waits(&second.drive(run_id).await.row), ["review"], "it is still in doubt");
+    assert_eq!(tool.count(), 1);
 }
