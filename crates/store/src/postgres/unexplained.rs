@@ -4,9 +4,9 @@ use mainstay_core::{
     id::RunId,
     wait::{Wait, WaitSet},
 };
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, Row};
 
-use super::failure::Failed;
+use super::{connect::finish, failure::Failed};
 use crate::wire;
 
 const SUSPECTS: &str = "
@@ -18,8 +18,16 @@ WHERE status = 'parked'
           WHERE c.run_id = r.run_id AND c.owner = r.owner))
 ORDER BY run_id";
 
-/// Returns unfinished runs that nothing will ever move.
+/// Returns unfinished runs that nothing will ever move. All of it is read of one moment: what a run
+/// waited for may happen while one looks.
 pub(super) async fn unexplained(sql: &mut PgConnection) -> Result<Vec<RunId>, Failed> {
+    let mut moment = sql.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+    let found = unexplained_now(&mut moment).await;
+    finish(moment, found.is_ok()).await?;
+    found
+}
+
+async fn unexplained_now(sql: &mut PgConnection) -> Result<Vec<RunId>, Failed> {
     let mut unexplained = Vec::new();
     for row in sqlx::query(SUSPECTS).fetch_all(&mut *sql).await? {
         let run_id = RunId::from_uuid(row.try_get("run_id")?);

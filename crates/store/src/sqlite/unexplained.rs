@@ -13,8 +13,16 @@ use super::{
 use crate::wire;
 
 impl Scope<'_> {
-    /// Returns unfinished runs that nothing will ever move.
+    /// Returns unfinished runs that nothing will ever move. All of it is read of one moment: what a
+    /// run waited for may happen while one looks.
     pub(super) async fn unexplained(&mut self) -> Result<Vec<RunId>, StoreError> {
+        self.savepoint("SAVEPOINT moment").await?;
+        let found = self.unexplained_now().await;
+        self.savepoint("RELEASE moment").await?;
+        found
+    }
+
+    async fn unexplained_now(&mut self) -> Result<Vec<RunId>, StoreError> {
         let suspects = "SELECT run_id, wait FROM mainstay_runs r
             WHERE status = 'parked'
                OR (status = 'queued' AND run_id NOT IN (SELECT run_id FROM mainstay_ready))

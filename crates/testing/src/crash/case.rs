@@ -14,7 +14,6 @@ use mainstay_core::{
     store::{Store, row::RunRow},
 };
 use mainstay_engine::{
-    commands::StartRun,
     error::EngineError,
     runtime::Runtime,
     worker::{Worker, WorkerReport},
@@ -144,27 +143,38 @@ impl Case {
         self.setup.process(&self.stage, self.store.clone(), entropy, self.setup.borders())
     }
 
-    /// Starts a run as a caller does who tries again, under one key, until told that it started.
+    /// Starts a run, under one key.
     async fn start(&mut self, number: usize) -> Result<RunId, String> {
         let Some(mut wish) = self.setup.starts.get(number).cloned() else {
             return Err("there is no such run to start".into());
         };
         wish.key.get_or_insert_with(|| format!("start:{number}"));
+        let started = self.insist(async |runtime| runtime.start(wish.clone()).await).await?;
+        let started = started.map_err(|error| format!("the run does not start: {error}"))?;
+        Ok(started.run_id)
+    }
+
+    /// Lets somebody outside do something, who tries again until told what came of it.
+    async fn insist<T>(
+        &mut self,
+        act: impl AsyncFn(&Runtime) -> Result<T, EngineError>,
+    ) -> Result<Result<T, EngineError>, String> {
         for _ in 0..LIVES {
             let process = Process::begin(&self.fuse);
             let runtime = self.runtime(&process);
-            let started = tokio::select! {
+            let done = tokio::select! {
                 biased;
-                started = start_once(&runtime, &wish) => started,
+                done = act(&runtime) => Some(done),
                 () = process.death() => None,
             };
-            match started {
-                Some(Ok(run_id)) => return Ok(run_id),
-                Some(Err(error)) => return Err(format!("the run does not start: {error}")),
+            match done {
+                // Whether it was done cannot be known.
+                Some(Err(error)) if error.code == Code::StoreUnreachable => {}
+                Some(answer) => return Ok(answer),
                 None => self.played.deaths += 1,
             }
         }
-        Err("the run does not start, however often it is tried".into())
+        Err("nobody is told what came of it, however often it is tried".into())
     }
 
     async fn drive(&mut self, run_id: RunId) -> Result<(), String> {
@@ -283,14 +293,5 @@ async fn no_rest(fuse: &Fuse) -> String {
         if now != passed {
             (passed, since) = (now, tokio::time::Instant::now());
         }
-    }
-}
-
-/// Returns `None` when the caller cannot know whether the run started.
-async fn start_once(runtime: &Runtime, wish: &StartRun) -> Option<Result<RunId, EngineError>> {
-    match runtime.start(wish.clone()).await {
-        Ok(started) => Some(Ok(started.run_id)),
-        Err(e) if e.code == Code::StoreUnreachable => None,
-        Err(e) => Some(Err(e)),
     }
 }

@@ -54,6 +54,7 @@ pub struct Setup {
     pub(crate) starts: Vec<StartRun>,
     pub(crate) outside: Arc<dyn Outside>,
     pub(crate) person: Person,
+    pub(crate) signals: BTreeMap<String, Value>,
     pub(crate) options: Options,
     default_model: Option<ModelId>,
     tiers: BTreeMap<Tier, ModelId>,
@@ -76,6 +77,7 @@ impl Default for Setup {
             starts: Vec::new(),
             outside: Arc::new(Nothing),
             person: Person::default(),
+            signals: BTreeMap::new(),
             options: brisk(),
             default_model: None,
             tiers: BTreeMap::new(),
@@ -155,6 +157,13 @@ impl Setup {
     #[must_use]
     pub fn with_person(mut self, person: Person) -> Self {
         self.person = person;
+        self
+    }
+
+    /// Adds a signal that is sent to every run that waits for one of this name.
+    #[must_use]
+    pub fn with_signal(mut self, name: impl Into<String>, value: Value) -> Self {
+        self.signals.insert(name.into(), value);
         self
     }
 

@@ -7,7 +7,7 @@ use mainstay_testing::{
     rig::{Ground, Setup, Stage},
 };
 
-use crate::sale;
+use crate::{sale, shapes};
 
 async fn on<S, F>(ground: Ground, setup: S) -> Report
 where
@@ -54,6 +54,36 @@ async fn a_sale_survives_every_crash_on_postgres() {
 #[tokio::test]
 async fn a_failing_sale_is_undone_after_every_crash_on_postgres() {
     on(Ground::Postgres, sale::undone).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_fan_out_survives_every_crash_in_memory() {
+    on(Ground::Memory, shapes::fan).await.assert_safe();
+}
+
+#[tokio::test]
+async fn timers_and_signals_survive_every_crash_in_memory() {
+    on(Ground::Memory, shapes::wait).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_fan_out_survives_every_crash_on_sqlite() {
+    on(Ground::Sqlite, shapes::fan).await.assert_safe();
+}
+
+#[tokio::test]
+async fn timers_and_signals_survive_every_crash_on_sqlite() {
+    on(Ground::Sqlite, shapes::wait).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_fan_out_survives_every_crash_on_postgres() {
+    on(Ground::Postgres, shapes::fan).await.assert_safe();
+}
+
+#[tokio::test]
+async fn timers_and_signals_survive_every_crash_on_postgres() {
+    on(Ground::Postgres, shapes::wait).await.assert_safe();
 }
 
 /// Recovery is code like any other: it is crashed everywhere too.

@@ -6,3 +6,4 @@ mod determinism;
 mod everywhere;
 mod planted;
 mod sale;
+mod shapes;

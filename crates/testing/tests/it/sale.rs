@@ -131,13 +131,14 @@ rules:
   - reply: { text: 'Thank you for your order.' }
 ";
 
-const FOREVER: EffectClass = EffectClass::Idempotent { key_valid_for: KeyValidity::Forever };
-const A_DAY: EffectClass =
+pub(crate) const FOREVER: EffectClass =
+    EffectClass::Idempotent { key_valid_for: KeyValidity::Forever };
+pub(crate) const A_DAY: EffectClass =
     EffectClass::Idempotent { key_valid_for: KeyValidity::For(Duration::from_secs(86_400)) };
 const FOUND_SOON: EffectClass =
     EffectClass::Reconcilable { visible_within: Duration::from_secs(5) };
 
-fn spec(name: &str, effect: EffectClass) -> ToolSpec {
+pub(crate) fn spec(name: &str, effect: EffectClass) -> ToolSpec {
     let anything = json!({ "type": "object", "additionalProperties": true });
     ToolSpec::new(name, anything)
         .with_effect(effect)

@@ -4,15 +4,17 @@ use std::time::Duration;
 
 use mainstay_core::{
     code::Code,
+    id::RunId,
     port::Clock,
     review::{Decision, ReviewReason},
     run::RunStatus,
     store::row::{ReviewFilter, ReviewRow, RunRow},
     wait::Wait,
 };
+use mainstay_engine::runtime::Runtime;
 
-use super::{Case, LIVES};
-use crate::{crash::process::Process, rig::next_due};
+use super::Case;
+use crate::rig::next_due;
 
 impl Case {
     /// Does for an unfinished run what only time or a person can do.
@@ -60,6 +62,9 @@ impl Case {
                 Box::pin(self.look_after(child)).await?;
             }
         }
+        if self.signal(row.run_id, &waits).await? {
+            return Ok(());
+        }
         if let Some(due) = next_due(row) {
             let now = self.stage.clock.now();
             return if due > now { self.let_pass(due.since(now)).await } else { Ok(()) };
@@ -81,25 +86,28 @@ impl Case {
             self.played.in_doubt.push(format!("{} at {}", subject["tool"], review.position));
             self.played.rejected += usize::from(matches!(decision, Decision::Reject { .. }));
         }
-        for _ in 0..LIVES {
-            let process = Process::begin(&self.fuse);
-            let runtime = self.runtime(&process);
-            let asked =
-                runtime.decide(review.review_id, review.subject_digest, decision.clone(), "ann");
-            let decided = tokio::select! {
-                biased;
-                decided = asked => Some(decided),
-                () = process.death() => None,
-            };
-            match decided {
-                Some(Ok(_)) => return self.decide_otherwise(row).await,
-                Some(Err(e)) if e.code == Code::ReviewClosed => return Ok(()),
-                Some(Err(e)) if e.code != Code::StoreUnreachable => return Err(e.to_string()),
-                Some(Err(_)) => {}
-                None => self.played.deaths += 1,
-            }
+        let (review_id, digest) = (review.review_id, review.subject_digest);
+        let act = async |runtime: &Runtime| {
+            runtime.decide(review_id, digest, decision.clone(), "ann").await
+        };
+        match self.insist(act).await? {
+            Ok(_) => self.decide_otherwise(row).await,
+            Err(e) if e.code == Code::ReviewClosed => Ok(()),
+            Err(e) => Err(e.to_string()),
         }
-        Err("the review cannot be decided, however often it is tried".into())
+    }
+
+    /// Sends the signals that a run waits for. Returns whether there were any.
+    async fn signal(&mut self, run_id: RunId, waits: &[Wait]) -> Result<bool, String> {
+        let mut sent = false;
+        for wait in waits {
+            let Wait::Signal { name, .. } = wait else { continue };
+            let Some(value) = self.setup.signals.get(name).cloned() else { continue };
+            let act = async |runtime: &Runtime| runtime.signal(run_id, name, &value, name).await;
+            self.insist(act).await?.map_err(|e| e.to_string())?;
+            sent = true;
+        }
+        Ok(sent)
     }
 
     async fn decide_otherwise(&mut self, row: &ReviewRow) -> Result<(), String> {
