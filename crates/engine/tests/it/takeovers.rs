@@ -1,6 +1,6 @@
 //! Taken over early: the last owner may still live, so what acts waits for the end of its lease.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use mainstay::prelude::*;
 use mainstay_core::{
@@ -12,7 +12,7 @@ use mainstay_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    rig::{LiveWorker, Rig, World, waits},
+    rig::{Program, Rig, World, waits},
     tools::{FOREVER, Probe},
 };
 
@@ -32,14 +32,40 @@ impl Visit {
 const ALMOST: Duration = Duration::from_secs(13);
 const AFTER: Duration = Duration::from_secs(2);
 
-/// Kills a worker and takes its runs over at once, a second into its lease.
-async fn taken_over_early(rig: &Rig, worker: LiveWorker) {
-    worker.kill().await;
-    rig.clock.advance(Duration::from_secs(1));
-    for session in rig.runtime.store.sessions(()).await.unwrap() {
-        rig.runtime.store.revoke(session.session).await.unwrap();
-        let takeover = TakeOver { session: session.session, death: Death::Presumed };
-        assert_eq!(rig.runtime.store.take_over(takeover).await, Ok(1));
+/// One world and its two tools, for programs that follow each other.
+struct Place {
+    world: World,
+    look: Arc<Probe>,
+    act: Arc<Probe>,
+}
+
+impl Place {
+    fn new(look: Arc<Probe>, act: Arc<Probe>) -> Self {
+        Self { world: World::memory(), look, act }
+    }
+
+    fn program(&self) -> Rig {
+        let tools = |p: &mut Program| {
+            p.flow::<Visit>().tool(self.look.clone()).tool(self.act.clone());
+        };
+        self.world.program(tools)
+    }
+
+    /// Starts a run whose worker is killed while it calls `hanging`, and whose runs are taken over
+    /// a second into its lease.
+    async fn taken_over_early(&self, hanging: &Probe) -> (Rig, RunId) {
+        let rig = self.program();
+        let run_id = rig.start("visit", json!({})).await;
+        let worker = rig.worker();
+        hanging.called(1).await;
+        worker.kill().await;
+        rig.clock.advance(Duration::from_secs(1));
+        for session in rig.runtime.store.sessions(()).await.unwrap() {
+            rig.runtime.store.revoke(session.session).await.unwrap();
+            let takeover = TakeOver { session: session.session, death: Death::Presumed };
+            assert_eq!(rig.runtime.store.take_over(takeover).await, Ok(1));
+        }
+        (self.program(), run_id)
     }
 }
 
@@ -52,22 +78,12 @@ async fn almost(rig: &Rig) {
     }
 }
 
-async fn started(rig: &Rig) -> (RunId, LiveWorker) {
-    (rig.start("visit", json!({})).await, rig.worker())
-}
-
 #[tokio::test]
 async fn reads_go_on_and_actions_wait_for_the_end_of_the_lease() {
     let look = Probe::hanging_once("look", EffectClass::Read, json!("seen"));
     let act = Probe::fixed("act", FOREVER, json!("done"));
-    let world = World::memory();
-    let program =
-        || world.program(|p| drop(p.flow::<Visit>().tool(look.clone()).tool(act.clone())));
-    let (run_id, worker) = started(&program()).await;
-    look.called(1).await;
-    let rig = program();
-    taken_over_early(&rig, worker).await;
-
+    let place = Place::new(look.clone(), act.clone());
+    let (rig, run_id) = place.taken_over_early(&look).await;
     let worker = rig.worker();
     look.called(2).await;
     almost(&rig).await;
@@ -79,18 +95,16 @@ async fn reads_go_on_and_actions_wait_for_the_end_of_the_lease() {
     assert_eq!(act.count(), 1);
 }
 
+/// A place where the action itself was under way.
+fn with_an_open_intent() -> Place {
+    let look = Probe::fixed("look", EffectClass::Read, json!("seen"));
+    Place::new(look, Probe::hanging_once("act", EffectClass::AtMostOnce, json!("twice")))
+}
+
 #[tokio::test]
 async fn an_open_intent_is_resolved_only_when_the_lease_is_over() {
-    let look = Probe::fixed("look", EffectClass::Read, json!("seen"));
-    let act = Probe::hanging_once("act", EffectClass::AtMostOnce, json!("twice"));
-    let world = World::memory();
-    let program =
-        || world.program(|p| drop(p.flow::<Visit>().tool(look.clone()).tool(act.clone())));
-    let (run_id, worker) = started(&program()).await;
-    act.called(1).await;
-    let rig = program();
-    taken_over_early(&rig, worker).await;
-
+    let place = with_an_open_intent();
+    let (rig, run_id) = place.taken_over_early(&place.act).await;
     let worker = rig.worker();
     rig.wait_for(run_id, |row| row.epoch == 2).await;
     almost(&rig).await;
@@ -99,28 +113,22 @@ async fn an_open_intent_is_resolved_only_when_the_lease_is_over() {
     let row = rig.settled(run_id).await;
     worker.stop().await;
     assert_eq!((row.status, waits(&row)), (RunStatus::Parked, vec!["review"]));
-    assert_eq!(act.count(), 1, "in doubt, and never repeated");
+    assert_eq!(place.act.count(), 1, "in doubt, and never repeated");
 }
 
 #[tokio::test]
-async fn a_worker_told_to_stop_does_not_wait_for_it() {
-    let look = Probe::fixed("look", EffectClass::Read, json!("seen"));
-    let act = Probe::hanging_once("act", EffectClass::AtMostOnce, json!("twice"));
-    let world = World::memory();
-    let program =
-        || world.program(|p| drop(p.flow::<Visit>().tool(look.clone()).tool(act.clone())));
-    let (run_id, worker) = started(&program()).await;
-    act.called(1).await;
-    let rig = program();
-    taken_over_early(&rig, worker).await;
+async fn a_worker_told_to_stop_does_not_wait_for_it_and_the_next_keeps_to_it() {
+    let place = with_an_open_intent();
+    let (rig, run_id) = place.taken_over_early(&place.act).await;
     let worker = rig.worker();
     rig.wait_for(run_id, |row| row.epoch == 2).await;
     worker.stop().await;
     assert_eq!(rig.view(run_id).await.row.status, RunStatus::Queued);
-    let claimed_by = program();
-    let worker = claimed_by.worker();
-    rig.wait_for(run_id, |row| row.epoch == 3).await;
-    almost(&rig).await;
-    assert!(rig.open_reviews(run_id).await.is_empty(), "the next owner keeps to it too");
+
+    let next = place.program();
+    let worker = next.worker();
+    next.wait_for(run_id, |row| row.epoch == 3).await;
+    almost(&next).await;
+    assert!(next.open_reviews(run_id).await.is_empty(), "the mark outlives a claim");
     worker.stop().await;
 }
