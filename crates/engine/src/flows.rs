@@ -53,10 +53,10 @@ impl Flows {
         self.0.values()
     }
 
-    /// Returns whether a worker with these flows takes runs of this version: to drive them, or to
-    /// move them to a newer one. That it takes a version does not depend on the state.
+    /// Returns whether a worker with these flows accepts runs of this version: to drive them, or to
+    /// move them to a newer one. That it accepts a version does not depend on the state.
     #[must_use]
-    pub fn take(&self, version: &FlowVersion) -> bool {
+    pub fn accept(&self, version: &FlowVersion) -> bool {
         let newer = || self.latest(&version.name)?.program.migrate(version.version, &Value::Null);
         self.0.contains_key(version) || newer().is_some()
     }

@@ -12,7 +12,7 @@ use mainstay_core::{
     tool::{EffectClass, ToolCatalog},
 };
 
-use super::{Drive, Stop};
+use super::{Drive, OpenStep, Stop};
 use crate::context::{Ask, Callee, Request};
 
 /// The wishes that wait, and until when, on the clock that knows no suspend.
@@ -68,6 +68,8 @@ impl Drive {
             | Ask::Write(_) => false,
         };
         if early && acts {
+            // An attempt that is tried again asks for the same once more.
+            self.caution.asks.retain(|(_, held, _)| held.position != request.position);
             self.caution.asks.push((key.clone(), request, ask));
             return None;
         }
@@ -80,7 +82,8 @@ impl Drive {
             return Ok(());
         }
         for (key, request, ask) in std::mem::take(&mut self.caution.asks) {
-            if self.open.get(&key).is_some_and(|step| !step.is_over()) {
+            let asked = |step: &OpenStep| !step.is_over() && step.asked.contains(&request.position);
+            if self.open.get(&key).is_some_and(asked) {
                 self.ask(&key, request, ask).await?;
             }
         }

@@ -4,7 +4,7 @@
 //! the run ends `partial`: a person is told. An action that may be under way is never dropped: its
 //! run waits for a worker of its version, which can find out.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use futures::future::BoxFuture;
 use mainstay_core::{
@@ -30,11 +30,10 @@ pub(crate) async fn control(
     claimed: ClaimedRun,
     inbox: Arc<Notify>,
 ) -> Result<Driven, Stop> {
-    let mut drive = Drive::without_code(desk, claimed, inbox).await?;
-    if let Some(driven) = drive.follow_journal().await? {
-        return Ok(driven);
-    }
-    drive.receive().await?;
+    let mut drive = match Drive::without_code(desk, claimed, inbox).await? {
+        ControlFlow::Continue(drive) => drive,
+        ControlFlow::Break(driven) => return Ok(driven),
+    };
     if drive.book.run.ending.is_none() {
         drive.book.release().await?;
         return Ok(Driven::Released);
@@ -46,16 +45,23 @@ pub(crate) async fn control(
 }
 
 impl Drive {
-    /// Opens the books of a run whose code is not here, with the graph that the store has of it.
+    /// Opens the books of a run whose code is not here, with the graph that the store has of it, and
+    /// receives its mail. A run whose journal has moved already is let go where it belongs.
     pub(super) async fn without_code(
         desk: Desk,
         claimed: ClaimedRun,
         inbox: Arc<Notify>,
-    ) -> Result<Self, Stop> {
+    ) -> Result<ControlFlow<Driven, Self>, Stop> {
         let version = claimed.run.flow.clone();
         let wiring = desk.runtime.wiring(&version).await?;
         let program = Arc::new(Absent(wiring.definition().clone()));
-        Self::open(desk, KnownFlow { program, wiring, version }, claimed, inbox).await
+        let flow = KnownFlow { program, wiring, version };
+        let mut drive = Self::open(desk, flow, claimed, inbox).await?;
+        if let Some(driven) = drive.follow_journal().await? {
+            return Ok(ControlFlow::Break(driven));
+        }
+        drive.receive().await?;
+        Ok(ControlFlow::Continue(drive))
     }
 }
 

@@ -6,7 +6,7 @@
 //! the run's row to the new version's lane. A crash in between is met by the next claim, whichever
 //! version its worker has: it finds the row behind the journal, and moves the row.
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use mainstay_core::{
     failure::Failure,
@@ -29,12 +29,10 @@ pub(crate) async fn migrate(
     claimed: ClaimedRun,
     inbox: Arc<Notify>,
 ) -> Result<Driven, Stop> {
-    let mut drive = Drive::without_code(desk, claimed, inbox).await?;
-    if let Some(driven) = drive.follow_journal().await? {
-        return Ok(driven);
+    match Drive::without_code(desk, claimed, inbox).await? {
+        ControlFlow::Continue(drive) => Box::pin(drive.migrate()).await,
+        ControlFlow::Break(driven) => Ok(driven),
     }
-    drive.receive().await?;
-    Box::pin(drive.migrate()).await
 }
 
 impl Drive {

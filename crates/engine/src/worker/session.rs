@@ -88,7 +88,7 @@ async fn lanes(runtime: &Runtime) -> Result<Vec<FlowVersion>, EngineError> {
     let mut lanes = runtime.flows.lanes();
     for definition in runtime.store.flows(()).await? {
         let version = definition.flow_version();
-        if runtime.flows.take(&version) && !lanes.contains(&version) {
+        if runtime.flows.accept(&version) && !lanes.contains(&version) {
             lanes.push(version);
         }
     }

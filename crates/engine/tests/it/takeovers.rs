@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use mainstay::prelude::*;
 use mainstay_core::{
     id::RunId,
+    journal::Entry,
     run::RunStatus,
     store::operation::{Death, TakeOver},
     tool::EffectClass,
@@ -59,13 +60,18 @@ impl Place {
         let worker = rig.worker();
         hanging.called(1).await;
         worker.kill().await;
-        rig.clock.advance(Duration::from_secs(1));
-        for session in rig.runtime.store.sessions(()).await.unwrap() {
-            rig.runtime.store.revoke(session.session).await.unwrap();
-            let takeover = TakeOver { session: session.session, death: Death::Presumed };
-            assert_eq!(rig.runtime.store.take_over(takeover).await, Ok(1));
-        }
+        take_over_early(&rig).await;
         (self.program(), run_id)
+    }
+}
+
+/// Takes the one run over that a dead worker left, a second into its lease.
+async fn take_over_early(rig: &Rig) {
+    rig.clock.advance(Duration::from_secs(1));
+    for session in rig.runtime.store.sessions(()).await.unwrap() {
+        rig.runtime.store.revoke(session.session).await.unwrap();
+        let takeover = TakeOver { session: session.session, death: Death::Presumed };
+        assert_eq!(rig.runtime.store.take_over(takeover).await, Ok(1));
     }
 }
 
@@ -131,4 +137,40 @@ async fn a_worker_told_to_stop_does_not_wait_for_it_and_the_next_keeps_to_it() {
     almost(&next).await;
     assert!(next.open_reviews(run_id).await.is_empty(), "the mark outlives a claim");
     worker.stop().await;
+}
+
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+struct Hasty {}
+
+#[flow(name = "hasty", version = 1)]
+impl Hasty {
+    #[start]
+    #[step(grants = ["act"], timeout = "3s", retry(max = 3, base = "100ms"))]
+    async fn go(&self, cx: &StepContext) -> Result<Value> {
+        Ok(cx.tool(("act", json!({}))).await.required()?)
+    }
+}
+
+#[tokio::test]
+async fn attempts_that_run_out_of_time_while_it_waits_ask_once_in_the_end() {
+    let act = Probe::hanging_once("act", FOREVER, json!("done"));
+    let world = World::memory();
+    let program = || world.program(|p| drop(p.flow::<Hasty>().tool(act.clone())));
+    let rig = program();
+    let run_id = rig.start("hasty", json!({})).await;
+    let worker = rig.worker();
+    act.called(1).await;
+    worker.kill().await;
+    take_over_early(&rig).await;
+
+    let rig = program();
+    let worker = rig.worker();
+    almost(&rig).await;
+    rig.wait_for_entry(run_id, |entry| matches!(entry, Entry::StepFailed { .. })).await;
+    assert_eq!(act.count(), 1);
+    rig.clock.advance(AFTER);
+    rig.settled(run_id).await;
+    worker.stop().await;
+    assert_eq!(rig.view(run_id).await.row.status, RunStatus::Completed);
+    assert_eq!(act.count(), 2, "once before the crash and once after");
 }

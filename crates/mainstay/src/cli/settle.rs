@@ -97,7 +97,7 @@ fn stopped_at(runtime: &Runtime, row: RunRow) -> BoxFuture<'_, Result<Option<Run
         if row.status.is_terminal() || is_stopped(&row) {
             return Ok(Some(row));
         }
-        if row.status == RunStatus::Queued && !runtime.flows.take(&row.flow) {
+        if row.status == RunStatus::Queued && !runtime.flows.accept(&row.flow) {
             let row = report::explained(runtime, row).await?;
             return Ok(Some(row).filter(|row| row.wait.is_some()));
         }

@@ -141,8 +141,12 @@ impl Link {
     ) -> Result<Option<&mut PgConnection>, Failed> {
         self.ready().await?;
         let lacks = self.purpose == Purpose::Control && self.locked != Some(session);
-        self.locked = Some(session);
         Ok(if lacks { self.sql.as_mut() } else { None })
+    }
+
+    /// Notes that a session's lock was taken on this connection.
+    pub(super) const fn has_lock_of(&mut self, session: SessionId) {
+        self.locked = Some(session);
     }
 
     /// Returns where it leads.

@@ -1,6 +1,7 @@
 //! Which operation is which function: one arm each.
 
 use mainstay_core::{
+    id::SessionId,
     store::operation::{Beat, BeatRequest, OpenSession, Operation as O, Reply},
     time::Timestamp,
 };
@@ -93,16 +94,23 @@ async fn open_session(
     session: &OpenSession,
 ) -> Result<Timestamp, Failed> {
     let end = sessions::open_session(link.ready().await?, shared, session).await?;
-    if let Some(sql) = link.without_lock_of(session.session).await? {
-        sessions::lock(sql, session.session).await?;
-    }
+    lock(link, session.session).await?;
     Ok(end)
 }
 
 /// A connection that was made again has lost the session's lock with the old one.
 async fn beat(link: &mut Link, shared: &Shared, request: &BeatRequest) -> Result<Beat, Failed> {
-    if let Some(sql) = link.without_lock_of(request.session).await? {
-        sessions::lock(sql, request.session).await?;
-    }
+    lock(link, request.session).await?;
     sessions::beat(link.ready().await?, shared, request).await
+}
+
+/// Takes the session's lock where it is not held yet. One that a dying connection still holds is
+/// tried again with the next beat.
+async fn lock(link: &mut Link, session: SessionId) -> Result<(), Failed> {
+    if let Some(sql) = link.without_lock_of(session).await?
+        && sessions::lock(sql, session).await?
+    {
+        link.has_lock_of(session);
+    }
+    Ok(())
 }

@@ -50,18 +50,19 @@ pub(super) async fn open_session(
 }
 
 /// Takes the session's lock on this connection. Without it nothing is lost but time.
-pub(super) async fn lock(sql: &mut PgConnection, session: SessionId) -> Result<(), Failed> {
+/// Returns whether it was had.
+pub(super) async fn lock(sql: &mut PgConnection, session: SessionId) -> Result<bool, Failed> {
     let held: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)")
         .bind(lock_key(session))
         .fetch_one(&mut *sql)
         .await?;
     if !held {
         tracing::warn!(%session, "another connection holds this session's lock");
-        return Ok(());
+        return Ok(false);
     }
     let note = "UPDATE mainstay.workers SET lock_pid = pg_backend_pid() WHERE session_id = $1";
     sqlx::query(note).bind(session.uuid()).execute(sql).await?;
-    Ok(())
+    Ok(true)
 }
 
 /// So long after the server's start a free lock says nothing: those who held one before come back
