@@ -25,7 +25,9 @@ use crate::{
     },
     id::{ReviewId, RunId, SessionId},
     inbox::InboxBody,
-    journal::{Cause, Created, Ending, Entry, Finished, HalfFilled, Leave, Parent, Position},
+    journal::{
+        Began, Cause, Created, Ending, Entry, Finished, HalfFilled, Leave, Parent, Position,
+    },
     payload::Held,
     run::{IllegalTransition, RunStatus},
     time::Timestamp,
@@ -219,9 +221,12 @@ impl Projection {
             Entry::Created(_) => return Err(FoldError::Headless),
             Entry::Claimed { session, .. } => self.claimed(*session),
             Entry::StepStarted { step, attempt, body } => {
-                self.step_started(wiring, step, *attempt, *body, at)?;
+                self.begin_step(wiring, step, Began { at, attempt: *attempt, body: *body })?;
             }
-            Entry::StepFinished { step, output, state, .. } => {
+            Entry::StepFinished { step, began, output, state, .. } => {
+                if let Some(began) = began {
+                    self.begin_step(wiring, step, *began)?;
+                }
                 self.step_finished(wiring, step, output, state.as_ref(), at)?;
             }
             Entry::StepFailed { step, attempt, failure, retry_at } => {

@@ -38,7 +38,8 @@ pub enum Entry {
         /// 128 random bits as hex; the fence token of this row.
         nonce: String,
     },
-    /// An attempt at a step began.
+    /// An attempt at a step began. An attempt that ends well before anything else is written has
+    /// no such row: its end says how it began.
     StepStarted {
         /// Which.
         step: StepKey,
@@ -51,6 +52,9 @@ pub enum Entry {
     StepFinished {
         /// Which.
         step: StepKey,
+        /// How the attempt began, if no row of its own says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        began: Option<Began>,
         /// Its output.
         output: PayloadRef,
         /// The state after it, from a step that writes.
@@ -174,6 +178,17 @@ pub enum Entry {
     },
     /// The run ended.
     Finished(Box<Finished>),
+}
+
+/// How an attempt at a step began.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Began {
+    /// When, by the owner's clock.
+    pub at: Timestamp,
+    /// Which try, from 1.
+    pub attempt: u32,
+    /// Hash of the step's body.
+    pub body: Digest,
 }
 
 /// How a run began.

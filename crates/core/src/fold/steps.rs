@@ -12,6 +12,7 @@ use crate::{
         Access, StepDefinition, StepKind, StepName,
         schedule::{Ancestry, Arrival, Effects, Wiring},
     },
+    journal::Began,
     label::Label,
     payload::{Held, PayloadRef},
     time::Timestamp,
@@ -175,7 +176,7 @@ impl Projection {
     }
 
     /// Makes the compensation that stands next in line due, with the values the undone step had.
-    /// Nothing in the graph triggers it: its first `step_started` entry does.
+    /// Nothing in the graph triggers it: its first beginning does.
     fn make_undo_due(&mut self, wiring: &Wiring, key: &StepKey) {
         let Some((undoes, undo)) = self.to_undo(wiring).into_iter().next() else { return };
         if !self.unwinding || undo != key.step {
@@ -195,13 +196,16 @@ impl Projection {
         u32::try_from(visits).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    pub(super) fn step_started(
+    /// Opens a StepRun. The live run does so before anything is written of it, and once more with
+    /// the entry that tells of it: the second time changes nothing.
+    ///
+    /// # Errors
+    /// The journal does not know the step.
+    pub fn begin_step(
         &mut self,
         wiring: &Wiring,
         key: &StepKey,
-        attempt: u32,
-        body: Digest,
-        at: Timestamp,
+        began: Began,
     ) -> Result<(), FoldError> {
         if self.step(key).is_none() {
             self.make_undo_due(wiring, key);
@@ -209,11 +213,11 @@ impl Projection {
         let state = self.state.clone();
         let step = self.step_mut(key)?;
         step.phase = Phase::Open;
-        step.attempt = attempt;
-        step.body = body;
+        step.attempt = began.attempt;
+        step.body = began.body;
         step.interrupted = false;
         step.pinned.get_or_insert(state);
-        step.started_at.get_or_insert(at);
+        step.started_at.get_or_insert(began.at);
         Ok(())
     }
 

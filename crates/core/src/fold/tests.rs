@@ -79,6 +79,7 @@ fn started(step: &str, attempt: u32) -> Entry {
 fn finished(step: &str, state: Option<Value>) -> Entry {
     Entry::StepFinished {
         step: step.parse().unwrap(),
+        began: None,
         output: value(json!(step)),
         state: state.map(value),
         absorbed: Vec::new(),
@@ -294,6 +295,34 @@ fn a_step_sees_the_state_of_its_first_start() {
     let pinned = run.step(&"read#1".parse().unwrap()).unwrap().pinned.clone().unwrap();
     assert_eq!(pinned.payload, value(json!({})), "every attempt sees the first one's state");
     assert_eq!(run.state.payload, value(json!({"n": 1})));
+}
+
+#[test]
+fn one_row_tells_of_an_attempts_beginning_and_end_as_two_do() {
+    let wiring = pair();
+    let began = Began { at: at(3), attempt: 2, body: Digest::of(b"body") };
+    let step: StepKey = "a#1".parse().unwrap();
+    let (attempt, body) = (began.attempt, began.body);
+    let mut two = fold(&wiring, &[claimed()]).unwrap();
+    let begins = Entry::StepStarted { step: step.clone(), attempt, body };
+    two.apply(&wiring, 3, began.at, &begins).unwrap();
+    two.apply(&wiring, 4, at(5), &finished("a#1", None)).unwrap();
+
+    let Entry::StepFinished { step: of, output, state, absorbed, .. } = finished("a#1", None)
+    else {
+        unreachable!("a finished step")
+    };
+    let end = Entry::StepFinished { step: of, began: Some(began), output, state, absorbed };
+    let mut one = fold(&wiring, &[claimed()]).unwrap();
+    let mut live = one.clone();
+    live.begin_step(&wiring, &step, began).unwrap();
+    live.apply(&wiring, 3, at(5), &end).unwrap();
+    one.apply(&wiring, 3, at(5), &end).unwrap();
+    assert_eq!(live, one, "what the live run knew before the row changes nothing");
+
+    one.position = two.position;
+    one.steps[0].output.as_mut().unwrap().at = 4;
+    assert_eq!(one, two);
 }
 
 #[test]

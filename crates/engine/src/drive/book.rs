@@ -4,10 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use mainstay_core::{
     digest::Digest,
+    effect::StepKey,
     flow::{FlowVersion, schedule::Wiring},
     fold::Projection,
     id::ReviewId,
-    journal::{Entry, Epoch, Head, JournalRow},
+    journal::{Began, Entry, Epoch, Head, JournalRow},
     label::Label,
     payload::{Held, Payload},
     review::ReviewRequest,
@@ -55,6 +56,9 @@ pub(super) struct Book {
     durable: Head,
     head: Head,
     rows: Vec<JournalRow>,
+    /// An attempt at a step that began after the last row. It gets a row of its own only if
+    /// something is written before its end.
+    begun: Option<(StepKey, Began)>,
     values: HashMap<Digest, Payload>,
     rows_since_checkpoint: u64,
 }
@@ -82,6 +86,7 @@ impl Book {
             durable: head,
             head,
             rows,
+            begun: None,
             values,
             rows_since_checkpoint,
         }
@@ -91,10 +96,42 @@ impl Book {
         self.runtime.clock.now()
     }
 
+    /// Begins an attempt at a step.
+    pub(super) fn begin_step(
+        &mut self,
+        key: &StepKey,
+        attempt: u32,
+        body: Digest,
+    ) -> Result<(), Stop> {
+        self.write_begun()?;
+        let began = Began { at: self.time(), attempt, body };
+        self.run.begin_step(&self.wiring, key, began)?;
+        self.begun = Some((key.clone(), began));
+        Ok(())
+    }
+
+    /// Returns how an attempt began that has no row yet: the entry of its end is to say so.
+    pub(super) fn take_begun(&mut self, key: &StepKey) -> Option<Began> {
+        self.begun.take_if(|(begun, _)| begun == key).map(|(_, began)| began)
+    }
+
+    fn write_begun(&mut self) -> Result<(), Stop> {
+        let Some((step, Began { at, attempt, body })) = self.begun.take() else { return Ok(()) };
+        self.write(at, &Entry::StepStarted { step, attempt, body }, Vec::new())
+    }
+
     /// Writes an entry after the last one and folds it. It is durable with the next commit.
     pub(super) fn push(&mut self, entry: &Entry, payloads: Vec<Payload>) -> Result<(), Stop> {
-        // Time may step back on a machine; in a journal it does not.
-        let at = self.now().max(self.run.at);
+        self.write_begun()?;
+        self.write(self.time(), entry, payloads)
+    }
+
+    /// Time may step back on a machine; in a journal it does not.
+    fn time(&self) -> Timestamp {
+        self.now().max(self.run.at)
+    }
+
+    fn write(&mut self, at: Timestamp, entry: &Entry, payloads: Vec<Payload>) -> Result<(), Stop> {
         for payload in &payloads {
             self.values.insert(payload.digest(), payload.clone());
         }
@@ -116,8 +153,8 @@ impl Book {
         position <= self.durable.position
     }
 
-    pub(super) fn has_unsaved(&self) -> bool {
-        !self.rows.is_empty()
+    pub(super) const fn has_unsaved(&self) -> bool {
+        !self.rows.is_empty() || self.begun.is_some()
     }
 
     /// Returns a value the run holds.
@@ -138,6 +175,7 @@ impl Book {
 
     /// Makes everything so far durable.
     pub(super) async fn commit(&mut self) -> Result<(), Stop> {
+        self.write_begun()?;
         if self.rows.is_empty() {
             return Ok(());
         }
@@ -169,6 +207,7 @@ impl Book {
     }
 
     fn checkpoint(&mut self) -> Result<u64, Stop> {
+        self.write_begun()?;
         let fold = Payload::of(&self.run)?;
         let entry = Entry::Checkpoint { fold: fold.reference(Label::TRUSTED) };
         self.push(&entry, vec![fold])?;
@@ -178,6 +217,7 @@ impl Book {
 
     /// Parks the run, unless its inbox has moved.
     pub(super) async fn park(&mut self, wait: WaitSet) -> Result<Closed, Stop> {
+        self.write_begun()?;
         let before = (self.run.clone(), self.head, self.rows.len(), self.rows_since_checkpoint);
         let checkpoint = Some(self.checkpoint()?);
         self.push(&Entry::Parked { wait: wait.clone() }, Vec::new())?;
@@ -188,6 +228,7 @@ impl Book {
 
     /// Ends the run, unless its inbox has moved.
     pub(super) async fn finish(&mut self, entry: &Entry) -> Result<Closed, Stop> {
+        self.write_begun()?;
         let before = (self.run.clone(), self.head, self.rows.len(), self.rows_since_checkpoint);
         self.push(entry, Vec::new())?;
         let (inbox_seen, status) = (before.0.inbox_seen, self.run.status);

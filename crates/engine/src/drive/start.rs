@@ -139,8 +139,7 @@ impl Drive {
             return Ok(());
         }
         let attempt = self.book.run.step(key).map_or(0, |step| step.attempt) + 1;
-        let body = definition.body;
-        self.book.push(&Entry::StepStarted { step: key.clone(), attempt, body }, Vec::new())?;
+        self.book.begin_step(key, attempt, definition.body)?;
         self.launch_step(key, index, &definition, attempt).await
     }
 

@@ -65,6 +65,7 @@ impl Drive {
         let label = self.book.run.label_of(&self.flow.wiring, key);
         let entry = Entry::StepFinished {
             step: key.clone(),
+            began: self.book.take_begun(key),
             output: output.reference(label.clone()),
             state: state.as_ref().map(|state| state.reference(label)),
             absorbed,

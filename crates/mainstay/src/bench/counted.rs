@@ -22,18 +22,16 @@ use tokio::sync::Notify;
 /// What was committed since the last reset.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Transactions that carried parts of journals.
-    pub(super) flushes: u64,
     /// Parts that were accepted.
     pub(super) parts: u64,
     /// Steps that ended.
     pub(super) steps: u64,
     /// Runs that closed otherwise than completed, and how.
     pub(super) astray: Vec<String>,
-    /// From each step's start until its end was durable.
+    /// From the durable end of the step before until each step's end was durable.
     took: Vec<Duration>,
-    /// Steps that have started; a chain has one open step a run.
-    open: HashMap<RunId, Timestamp>,
+    /// When each run's last step was known to be durable; a chain goes on at once.
+    last: HashMap<RunId, Timestamp>,
     pending: BTreeSet<RunId>,
 }
 
@@ -48,15 +46,9 @@ impl Tally {
 
     fn accept(&mut self, part: Part, now: Timestamp) {
         self.parts += 1;
-        for mark in part.marks {
-            match mark {
-                Mark::Started(at) => drop(self.open.insert(part.run_id, at)),
-                Mark::Ended => {
-                    self.steps += 1;
-                    self.took.extend(self.open.remove(&part.run_id).map(|at| now.since(at)));
-                }
-            }
-        }
+        self.steps += part.ended;
+        let before = (part.ended > 0).then(|| self.last.insert(part.run_id, now)).flatten();
+        self.took.extend(before.map(|before| now.since(before)));
         match part.closed {
             Some(Closed::Completed) => drop(self.pending.remove(&part.run_id)),
             Some(Closed::Otherwise(how)) => self.astray.push(format!("{} {how}", part.run_id)),
@@ -68,13 +60,9 @@ impl Tally {
 /// What matters of a part once it is accepted.
 struct Part {
     run_id: RunId,
-    marks: Vec<Mark>,
+    /// Steps that ended in it.
+    ended: u64,
     closed: Option<Closed>,
-}
-
-enum Mark {
-    Started(Timestamp),
-    Ended,
 }
 
 enum Closed {
@@ -84,11 +72,7 @@ enum Closed {
 
 impl Part {
     fn of(part: &Append) -> Self {
-        let marks = part.rows.iter().filter_map(|row| match &*row.kind {
-            "step_started" => Some(Mark::Started(row.at)),
-            "step_finished" => Some(Mark::Ended),
-            _ => None,
-        });
+        let ended = part.rows.iter().filter(|row| row.kind == "step_finished").count() as u64;
         let closed = match &part.change {
             RowChange::Finish { status: RunStatus::Completed, .. } => Some(Closed::Completed),
             RowChange::Finish { status, .. } => {
@@ -100,7 +84,7 @@ impl Part {
             | RowChange::Release { .. }
             | RowChange::Move { .. } => None,
         };
-        Self { run_id: part.run_id, marks: marks.collect(), closed }
+        Self { run_id: part.run_id, ended, closed }
     }
 }
 
@@ -150,7 +134,6 @@ impl Counted {
     fn count(&self, parts: Vec<Part>, answers: &[Appended]) {
         let now = self.clock.now();
         let mut tally = self.tally();
-        tally.flushes += 1;
         let accepted = parts.into_iter().zip(answers);
         accepted
             .filter(|(_, answer)| **answer == Appended::Accepted)

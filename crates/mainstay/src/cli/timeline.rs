@@ -123,11 +123,17 @@ impl Timeline {
                     if *attempt > 1 { format!("attempt {attempt}") } else { "begins".into() };
                 Told::of_step(step, again)
             }
-            Entry::StepFinished { step, output, absorbed, .. } => {
+            Entry::StepFinished { step, began, output, absorbed, .. } => {
+                if let Some(began) = began {
+                    self.attempts.insert(step.to_string(), began.at);
+                }
+                let again = began.filter(|began| began.attempt > 1);
+                let again = again.map(|began| format!("attempt {} ", began.attempt));
+                let again = again.unwrap_or_default();
                 let took = self.took(&step.to_string(), row.at);
                 let absorbed = (!absorbed.is_empty())
                     .then(|| format!("came too late for {}", absorbed.join(", ")));
-                Told::of_step(step, format!("done{took}: {}", values::argument(row, output)))
+                Told::of_step(step, format!("{again}done{took}: {}", values::argument(row, output)))
                     .tone(Tone::Good)
                     .details(absorbed)
             }

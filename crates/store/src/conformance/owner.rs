@@ -167,6 +167,7 @@ pub(super) fn finished_step() -> Entry {
 fn step_with_output(output: &Payload) -> Entry {
     Entry::StepFinished {
         step: StepKey::new("look_up", 1),
+        began: None,
         output: output.reference(Label::default()),
         state: None,
         absorbed: Vec::new(),

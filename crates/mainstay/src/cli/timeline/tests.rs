@@ -87,7 +87,13 @@ fn started(step: &str, attempt: u32) -> Entry {
 
 fn done(step: &str, output: &Value) -> Entry {
     let step = StepKey::new(step, 1);
-    Entry::StepFinished { step, output: held(output), state: None, absorbed: Vec::new() }
+    Entry::StepFinished {
+        step,
+        began: None,
+        output: held(output),
+        state: None,
+        absorbed: Vec::new(),
+    }
 }
 
 fn head(kind: EffectKind, name: &str) -> EffectHead {

@@ -42,6 +42,7 @@ fn per_second(steps: usize, start: SystemTime) -> f64 {
 fn step(owner: &Owner, payload: &Payload) -> Append {
     let entry = Entry::StepFinished {
         step: StepKey::new("look_up", 1),
+        began: None,
         output: payload.reference(Label::default()),
         state: None,
         absorbed: Vec::new(),
