@@ -75,6 +75,8 @@ struct Span {
     cpu: Duration,
     rss_bytes: u64,
     wal: Option<u64>,
+    /// Transactions that carried parts of journals.
+    flushes: u64,
     tally: Tally,
 }
 
@@ -153,7 +155,7 @@ impl Span {
             },
             ratio_to_one_row_commits: rounded(ratio(steps_per_s, one_row)),
             commits_per_step: per_step(self.tally.parts as f64),
-            steps_per_flush: rounded(ratio(steps as f64, self.tally.flushes as f64)),
+            steps_per_flush: rounded(ratio(steps as f64, self.flushes as f64)),
             cpu_us_per_step: per_step(self.cpu.as_secs_f64() * 1e6),
             wal_bytes_per_step: self.wal.map(|bytes| per_step(bytes as f64)),
             rss_bytes: self.rss_bytes,

@@ -53,6 +53,7 @@ pub struct Model {
     index: BTreeMap<RunId, IndexRow>,
     changed: BTreeSet<RunId>,
     written: Vec<LocalWrite>,
+    commits: u64,
 }
 
 /// A run: its row, what the row does not show, its journal and its inbox.
@@ -117,7 +118,7 @@ impl Model {
         use Operation as O;
         Ok(match operation {
             O::Migrate(()) => Reply::Migrate(1),
-            O::Facts(()) => Reply::Facts(facts(now)),
+            O::Facts(()) => Reply::Facts(self.facts(now)),
             O::RegisterFlow(flow) => Reply::RegisterFlow(self.register_flow(flow)),
             O::Flows(()) => Reply::Flows(self.flows.values().cloned().collect()),
             O::OpenSession(session) => Reply::OpenSession(self.open_session(now, session)?),
@@ -128,7 +129,10 @@ impl Model {
             O::TakeOver(takeover) => Reply::TakeOver(self.take_over(now, *takeover)),
             O::CreateRun(run) => Reply::CreateRun(self.create_run(run)?),
             O::Claim(request) => Reply::Claim(self.claim(now, request)?),
-            O::Append(parts) => Reply::Append(self.append(now, parts)),
+            O::Append(parts) => {
+                self.commits += 1;
+                Reply::Append(self.append(now, parts))
+            }
             O::Run(id) => Reply::Run(self.runs.get(id).map(|run| run.row.clone())),
             O::Journal(request) => Reply::Journal(self.journal(request)),
             O::Payloads(request) => Reply::Payloads(self.payloads(request)),
@@ -171,16 +175,17 @@ impl Model {
         let place = (flow.name.clone(), flow.version);
         self.flows.entry(place).or_insert_with(|| flow.clone()).flow_version()
     }
-}
 
-fn facts(now: Timestamp) -> StoreFacts {
-    StoreFacts {
-        kind: "memory",
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        schema: 1,
-        wanted: 1,
-        now,
-        durable: false,
-        warnings: vec!["everything is gone when the process ends".to_owned()],
+    fn facts(&self, now: Timestamp) -> StoreFacts {
+        StoreFacts {
+            kind: "memory",
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            schema: 1,
+            wanted: 1,
+            now,
+            commits: self.commits,
+            durable: false,
+            warnings: vec!["everything is gone when the process ends".to_owned()],
+        }
     }
 }

@@ -163,8 +163,14 @@ impl SqliteStore {
 impl Store for SqliteStore {
     async fn execute(&self, operation: Operation) -> Result<Reply, StoreError> {
         match &operation {
-            Operation::Facts(())
-            | Operation::Flows(())
+            Operation::Facts(()) => {
+                let mut reply = self.read(&operation).await?;
+                if let Reply::Facts(facts) = &mut reply {
+                    facts.commits = self.writer.commits();
+                }
+                Ok(reply)
+            }
+            Operation::Flows(())
             | Operation::Sessions(())
             | Operation::Run(_)
             | Operation::Journal(_)

@@ -293,6 +293,19 @@ pub struct Append {
     pub change: RowChange,
 }
 
+impl Append {
+    /// Returns whether nothing but journal rows is written with it.
+    #[must_use]
+    pub const fn is_rows_only(&self) -> bool {
+        self.outbox.is_empty()
+            && self.timers.is_empty()
+            && self.timers_off.is_empty()
+            && self.reviews.is_empty()
+            && self.reviews_off.is_empty()
+            && self.local.is_empty()
+    }
+}
+
 /// What a commit does to a run's row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RowChange {

@@ -188,6 +188,8 @@ pub struct StoreFacts {
     pub wanted: i64,
     /// The store's clock.
     pub now: Timestamp,
+    /// Commits that carried parts of journals, since this handle on the store was made.
+    pub commits: u64,
     /// Whether a commit is flushed to disk before it is acknowledged.
     pub durable: bool,
     /// Findings worth a warning, as sentences.

@@ -52,7 +52,7 @@ pub(super) async fn run(
     let lanes = lanes(runtime).await?;
     let (lease, proof) = open(runtime, name, lanes.clone()).await?;
     let nudges = Arc::new(Nudges::default());
-    let committer = Committer::start(runtime.store.clone(), runtime.clock.clone(), lease.clone());
+    let committer = Committer::new(runtime.store.clone(), runtime.clock.clone(), lease.clone());
     let (wish, wishes) = watch::channel(Wish::Drive);
     let patient = Patient::new(runtime.store.clone(), runtime.clock.clone(), lease.clone());
     let view = Runtime { store: Arc::new(patient), ..Runtime::clone(runtime) };

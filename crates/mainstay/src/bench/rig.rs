@@ -79,6 +79,7 @@ impl Rig {
 
     /// Drives runs that are queued, and measures from the worker's start to the last commit.
     pub(super) async fn measure(&self, Queued(runs): Queued) -> Result<Span, CliError> {
+        let commits = self.commits().await?;
         self.counted.expect(runs);
         let stop = CancellationToken::new();
         let (start, cpu) = (self.clock.boot(), process::cpu());
@@ -88,11 +89,12 @@ impl Rig {
             () = self.counted.ended() => None,
             gone = &mut worker => Some(gone),
         };
-        let span = Span {
+        let mut span = Span {
             took: self.clock.boot().saturating_sub(start),
             cpu: process::cpu().saturating_sub(cpu),
             rss_bytes: process::rss_bytes(),
             wal: None,
+            flushes: 0,
             tally: self.counted.take(),
         };
         stop.cancel();
@@ -101,12 +103,18 @@ impl Rig {
             None => worker.await,
         };
         ended.map_err(|error| CliError::new(Code::Bug, error.to_string()))??;
+        span.flushes = self.commits().await? - commits;
         match span.tally.astray.first() {
             Some(run) => {
                 Err(CliError::new(Code::Bug, format!("a run of the bench went astray: {run}")))
             }
             None => Ok(span),
         }
+    }
+
+    /// Commits of this store that carried parts of journals, so far.
+    async fn commits(&self) -> Result<u64, CliError> {
+        Ok(self.runtime.store.facts(()).await?.commits)
     }
 
     async fn register(&self) -> Result<(), CliError> {

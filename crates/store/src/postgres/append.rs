@@ -16,6 +16,7 @@ mod statement;
 
 use mainstay_core::store::operation::{Append, Appended, RowChange};
 use sqlx::{PgConnection, Row};
+use uuid::Uuid;
 
 use self::change::Change;
 pub(super) use self::extras::push_stored;
@@ -114,8 +115,11 @@ async fn commit(
     answers: &mut [Appended],
 ) -> Result<(), Failed> {
     let won = insert(sql, shared, batch).await?;
-    for (number, part) in (1_i64..).zip(batch) {
-        let answer = if won.contains(&number) {
+    if !won.is_empty() {
+        shared.note_commit();
+    }
+    for part in batch {
+        let answer = if won.contains(&part.part.run_id.uuid()) {
             note_calm(shared, part);
             Appended::Accepted
         } else {
@@ -138,12 +142,12 @@ fn settle(answers: &mut [Appended], place: usize, answer: Appended) {
     }
 }
 
-/// Runs the one statement; returns the numbers of the accepted parts, from 1.
+/// Runs the one statement; returns the runs whose parts were accepted.
 async fn insert(
     sql: &mut PgConnection,
     shared: &Shared,
     batch: &[Part<'_>],
-) -> Result<Vec<i64>, Failed> {
+) -> Result<Vec<Uuid>, Failed> {
     for _ in 0..TRIES {
         let mut statement = statement::build(shared, batch)?;
         match statement.build_query_scalar().fetch_all(&mut *sql).await.map_err(Failed::from) {

@@ -50,6 +50,7 @@ pub(super) async fn facts(
         schema: migrate::found(sql).await?,
         wanted: migrate::WANTED,
         now: Timestamp::from_micros(row.try_get("now")?),
+        commits: shared.commits(),
         durable: flushes && whole_pages,
         warnings: warnings.into_iter().flatten().map(str::to_owned).collect(),
     })

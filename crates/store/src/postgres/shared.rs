@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +21,7 @@ pub(super) struct Shared {
     pub(super) clock: StoreClock,
     pub(super) patience: Duration,
     pub(super) weeks: Weeks,
+    commits: AtomicU64,
     lanes: Mutex<HashMap<FlowVersion, i32>>,
     shaky: Mutex<HashSet<RunId>>,
 }
@@ -26,6 +30,16 @@ impl Shared {
     /// Makes empty caches.
     pub(super) fn new(clock: StoreClock, patience: Duration) -> Self {
         Self { clock, patience, ..Self::default() }
+    }
+
+    /// Counts a commit that carried parts of journals.
+    pub(super) fn note_commit(&self) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many there were.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits.load(Ordering::Relaxed)
     }
 
     /// Returns the simulated time as statements take it; `None` for the server's clock.

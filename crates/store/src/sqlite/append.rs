@@ -49,7 +49,11 @@ impl Scope<'_> {
         Ok(answers)
     }
 
-    async fn append_together(&mut self, parts: &[&Append]) -> Result<Vec<Appended>, StoreError> {
+    /// Judges and writes parts of one transaction; an error takes all of them.
+    pub(super) async fn append_together(
+        &mut self,
+        parts: &[&Append],
+    ) -> Result<Vec<Appended>, StoreError> {
         let mut answers: BTreeMap<usize, Appended> = BTreeMap::new();
         for round in rounds(parts) {
             let sound = round.into_iter().filter(|(place, part)| match sound::part(part) {

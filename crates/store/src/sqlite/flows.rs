@@ -34,6 +34,7 @@ impl Scope<'_> {
             schema: schema::version(self.db).await?,
             wanted: schema::WANTED,
             now: self.now,
+            commits: 0,
             durable: column::<i64, _>(&row, "synchronous")? >= 2,
             warnings: Vec::new(),
         })

@@ -12,6 +12,7 @@ use sqlx::{
     postgres::{PgArgumentBuffer, PgArguments, PgTypeInfo, types::Oid},
     query::Query,
 };
+use uuid::Uuid;
 
 use super::{Part, TRIES, note_calm, statement, why_not};
 use crate::postgres::{
@@ -35,6 +36,7 @@ pub(super) async fn commit(
     for _ in 0..TRIES {
         match attempt(sql, shared, part).await {
             Ok(true) => {
+                shared.note_commit();
                 note_calm(shared, part);
                 return Ok(Appended::Accepted);
             }
@@ -58,7 +60,7 @@ async fn attempt(sql: &mut PgConnection, shared: &Shared, part: &Part<'_>) -> Re
 /// Returns whether the part was accepted, and with it its statements.
 async fn write(sql: &mut PgConnection, shared: &Shared, part: &Part<'_>) -> Result<bool, Failed> {
     let mut own = statement::build(shared, std::slice::from_ref(part))?;
-    let won: Vec<i64> = own.build_query_scalar().fetch_all(&mut *sql).await?;
+    let won: Vec<Uuid> = own.build_query_scalar().fetch_all(&mut *sql).await?;
     if won.is_empty() {
         return Ok(false);
     }

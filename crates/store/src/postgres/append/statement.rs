@@ -1,5 +1,5 @@
 //! The statement of a commit, put together from what the batch needs: a batch of ordinary steps
-//! writes journal rows and nothing else, and its statement says nothing else.
+//! writes a journal row for each and nothing else, and its statement says nothing else.
 
 use mainstay_core::journal::JournalRow;
 use sqlx::{Encode, Postgres, QueryBuilder, Type, postgres::PgHasArrayType};
@@ -14,6 +14,10 @@ use crate::{
 /// Builds the statement of a batch: distinct runs, ascending.
 pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<QueryBuilder<Postgres>, Failed> {
     let mut sql = QueryBuilder::new("");
+    if batch.iter().all(is_plain) {
+        push_plain(&mut sql, batch);
+        return Ok(sql);
+    }
     let changes = batch.iter().any(|part| part.change.is_some());
     push_parts(&mut sql, batch);
     if changes {
@@ -32,8 +36,31 @@ pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<QueryBuilder<
     if changes {
         change::push_changes(&mut sql, batch);
     }
-    sql.push(" SELECT part FROM won");
+    sql.push(" SELECT run_id FROM won");
     Ok(sql)
+}
+
+/// Returns whether a part is one row and nothing else.
+fn is_plain(part: &Part<'_>) -> bool {
+    let alone = |row: &JournalRow| payload::split(&row.payloads).1.is_empty();
+    part.change.is_none()
+        && part.part.is_rows_only()
+        && matches!(&*part.part.rows, [row] if alone(row))
+}
+
+/// Plain parts need no word about winners: what is inserted has won.
+fn push_plain(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    sql.push(
+        "INSERT INTO mainstay.journal
+            (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)
+         SELECT p.run_id, p.head + 1, p.epoch, p.at, b.tenant, p.kind, p.prev, p.link, p.body,
+                p.inline
+         FROM ",
+    );
+    push_unnested(sql, batch);
+    sql.push(") AS p(run_id, epoch, head, seen, at, kind, prev, link, body, inline)");
+    push_before(sql, batch);
+    sql.push(" ON CONFLICT DO NOTHING RETURNING run_id");
 }
 
 /// Adds one array as a parameter.
@@ -51,17 +78,23 @@ pub(super) fn bounds(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
 }
 
 fn push_parts(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    sql.push("WITH part AS (SELECT * FROM ");
+    push_unnested(sql, batch);
+    sql.push(
+        ") WITH ORDINALITY
+         AS p(run_id, epoch, head, seen, at, kind, prev, link, body, inline, part))",
+    );
+}
+
+/// Adds the parts' heads and first rows, by ascending run; the parenthesis stays open.
+fn push_unnested(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
     let parts = || batch.iter().map(|p| p.part);
-    sql.push("WITH part AS (SELECT * FROM unnest(");
+    sql.push("unnest(");
     array(sql, parts().map(|p| p.run_id.uuid()).collect(), "uuid[], ");
     array(sql, parts().map(|p| wire::int(p.epoch)).collect(), "bigint[], ");
     array(sql, parts().map(|p| wire::int(p.head.position)).collect(), "bigint[], ");
     array(sql, parts().map(|p| *p.head.link.as_bytes()).collect(), "bytea[], ");
     push_rows(sql, &parts().filter_map(|p| p.rows.first()).collect::<Vec<_>>());
-    sql.push(
-        ") WITH ORDINALITY
-         AS p(run_id, epoch, head, seen, at, kind, prev, link, body, inline, part))",
-    );
 }
 
 fn push_rows(sql: &mut QueryBuilder<Postgres>, rows: &[&JournalRow]) {
@@ -78,12 +111,16 @@ fn inline(row: &JournalRow) -> Option<Vec<u8>> {
     payload::encode(small)
 }
 
-/// The parts whose row before is the one their owner saw. `LIMIT` keeps the planner from turning
-/// the look-up by primary key into anything else.
 fn push_fit(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+    sql.push(", fit AS MATERIALIZED (SELECT p.*, b.tenant FROM part p");
+    push_before(sql, batch);
+}
+
+/// Leaves the parts whose row before is the one their owner saw. `LIMIT` keeps the planner from
+/// turning the look-up by primary key into anything else.
+fn push_before(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
     sql.push(
-        ", fit AS MATERIALIZED (
-            SELECT p.*, b.tenant FROM part p CROSS JOIN LATERAL (
+        " CROSS JOIN LATERAL (
                 SELECT j.tenant FROM mainstay.journal j
                 WHERE j.run_id = p.run_id AND j.position = p.head
                   AND j.link = p.seen AND j.epoch = p.epoch
