@@ -1,9 +1,12 @@
 //! Content digests: BLAKE3 over bytes, and over JSON in its one canonical form (RFC 8785).
 
+mod canonical;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+
+pub use self::canonical::canonical;
 
 /// A BLAKE3 hash, 32 bytes, printed as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,7 +87,7 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_str(self)
+        s.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
     }
 }
 
@@ -106,35 +109,6 @@ impl fmt::Display for NotCanonical {
 
 impl std::error::Error for NotCanonical {}
 
-/// The largest integer that is exact as a JSON number everywhere (RFC 8785, section 3.2.2.3).
-const LARGEST_EXACT: u64 = 1 << 53;
-
-/// Returns `value` as canonical JSON (RFC 8785): equal values give equal bytes.
-///
-/// # Errors
-/// The value has a non-finite number, a map whose keys are not strings, or an integer beyond 2^53,
-/// which would read back as another one: write it as text.
-pub fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
-    let value = serde_json::to_value(value).map_err(|e| NotCanonical(e.to_string()))?;
-    if let Some(inexact) = inexact(&value) {
-        return Err(NotCanonical(format!("{inexact} is not exact as a number; write it as text")));
-    }
-    serde_json_canonicalizer::to_vec(&value).map_err(|e| NotCanonical(e.to_string()))
-}
-
-/// Returns an integer that a reader could not tell from its neighbours.
-fn inexact(value: &Value) -> Option<&serde_json::Number> {
-    match value {
-        Value::Number(number) => {
-            let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
-            size.is_some_and(|size| size > LARGEST_EXACT).then_some(number)
-        }
-        Value::Array(items) => items.iter().find_map(inexact),
-        Value::Object(fields) => fields.values().find_map(inexact),
-        Value::Null | Value::Bool(_) | Value::String(_) => None,
-    }
-}
-
 /// Reads a value back from JSON bytes.
 ///
 /// # Errors
@@ -145,13 +119,90 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, NotCanonical> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
 
     #[test]
     fn keys_are_sorted_and_numbers_have_one_form() {
         assert_eq!(canonical(&json!({"b": 1.0, "a": [2, -0.0]})).unwrap(), br#"{"a":[2,0],"b":1}"#);
+    }
+
+    fn any_json() -> impl Strategy<Value = Value> {
+        let exact = -(1_i64 << 53)..=1_i64 << 53;
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            exact.prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 64, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..8)
+                    .prop_map(|fields| fields.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_we_write_is_what_the_library_writes(value in any_json()) {
+            let wanted = serde_json_canonicalizer::to_vec(&value).unwrap();
+            prop_assert_eq!(canonical(&value).unwrap(), wanted);
+        }
+    }
+
+    #[derive(Serialize)]
+    #[serde(tag = "kind")]
+    enum Shape {
+        Unit,
+        Fields { z: Option<u8>, a: (i8, char), f: f32 },
+        Inner(Box<Inner>),
+    }
+
+    #[derive(Serialize)]
+    struct Inner {
+        outer: Vec<Outer>,
+        #[serde(flatten)]
+        more: std::collections::BTreeMap<u16, Outer>,
+    }
+
+    #[derive(Serialize)]
+    enum Outer {
+        Unit,
+        New(f64),
+        Tuple(bool, String),
+        Fields { b: (), a: &'static str },
+    }
+
+    #[test]
+    fn every_shape_of_a_type_is_what_its_json_is() {
+        let outers = || {
+            let tuple = Outer::Tuple(true, "\"".to_owned());
+            vec![Outer::Unit, Outer::New(0.5), tuple, Outer::Fields { b: (), a: "ä" }]
+        };
+        let more = (7..).zip(outers()).collect();
+        for shape in [
+            Shape::Unit,
+            Shape::Fields { z: None, a: (-1, 'x'), f: 0.1 },
+            Shape::Inner(Box::new(Inner { outer: outers(), more })),
+        ] {
+            let json = serde_json::to_value(&shape).unwrap();
+            let wanted = serde_json_canonicalizer::to_vec(&json).unwrap();
+            assert_eq!(canonical(&shape).unwrap(), wanted, "{json}");
+        }
+        assert!(canonical(&f64::NAN).is_err());
+        assert!(canonical(&std::collections::BTreeMap::from([(None::<u8>, 1)])).is_err());
+    }
+
+    #[test]
+    fn keys_stand_in_the_order_of_their_utf_16_code_units() {
+        let value = json!({"\u{ffff}": 1, "\u{10000}": 2, "é": 3, "z": 4});
+        let wanted = "{\"z\":4,\"é\":3,\"\u{10000}\":2,\"\u{ffff}\":1}";
+        assert_eq!(canonical(&value).unwrap(), wanted.as_bytes());
     }
 
     #[test]

@@ -1,23 +1,20 @@
 //! The bytes that are written: never the same twice, and nothing that compresses away.
 
-/// 64 characters that JSON writes as they are.
-const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+/// The first of 32 neighbours in ASCII that JSON writes as they are.
+const FIRST: u64 = u64::from_ne_bytes([b']'; 8]);
+const FIVE_BITS: u64 = u64::from_ne_bytes([31; 8]);
 
-/// Returns `bytes` characters that follow from `seed`, six bits of noise each.
+/// Returns `bytes` characters that follow from `seed`, five bits of noise each.
 #[must_use]
 pub fn fresh(seed: u64, bytes: usize) -> String {
     let mut text = Vec::with_capacity(bytes + 8);
     let mut state = seed;
     while text.len() < bytes {
-        let noise = split_mix(&mut state).to_le_bytes();
-        text.extend_from_slice(&noise.map(letter));
+        let letters = FIRST + (split_mix(&mut state) & FIVE_BITS);
+        text.extend_from_slice(&letters.to_le_bytes());
     }
     text.truncate(bytes);
     String::from_utf8(text).unwrap_or_default()
-}
-
-fn letter(byte: u8) -> u8 {
-    LETTERS.get(usize::from(byte & 63)).copied().unwrap_or(b'a')
 }
 
 /// `SplitMix64` by Steele, Lea and Flood (2014): a few instructions for eight bytes, so that making
