@@ -32,7 +32,8 @@ pub fn fold_with_head(
     wiring: &Wiring,
 ) -> Result<(Projection, Head), EngineError> {
     let (first, rest) = rows.split_first().ok_or(FoldError::Headless)?;
-    let mut projection = match (begins_from(first)?, first.entry()?) {
+    let entry = first.entry()?;
+    let mut projection = match (origin(&entry), entry) {
         (Some(fold), Entry::Created(created)) => {
             carried(first, &fold)?.resumed(run_id, &created, first.at)
         }
@@ -58,12 +59,15 @@ pub fn fold_with_head(
 /// # Errors
 /// The row does not read back.
 pub fn begins_from(first: &JournalRow) -> Result<Option<PayloadRef>, EngineError> {
-    let entry = first.entry()?;
-    if let Entry::Checkpoint { fold } = entry {
-        return Ok(Some(fold));
+    Ok(origin(&first.entry()?))
+}
+
+fn origin(first: &Entry) -> Option<PayloadRef> {
+    if let Entry::Checkpoint { fold } = first {
+        return Some(fold.clone());
     }
-    let Entry::Created(created) = entry else { return Ok(None) };
-    Ok(created.forked.map(|fork| fork.fold))
+    let Entry::Created(created) = first else { return None };
+    created.forked.as_ref().map(|fork| fork.fold.clone())
 }
 
 fn carried(row: &JournalRow, fold: &PayloadRef) -> Result<Projection, EngineError> {

@@ -45,6 +45,7 @@ pub(crate) fn encode<'a>(payloads: impl IntoIterator<Item = &'a Payload>) -> Opt
             Some(packed) => (LZ4, packed.as_slice()),
             None => (PLAIN, payload.bytes()),
         };
+        blob.reserve(1 + CHECK + size_of::<u64>() + stored.len());
         blob.push(tag);
         blob.extend(payload.digest().as_bytes().iter().take(CHECK));
         blob.extend((stored.len() as u64).to_le_bytes());

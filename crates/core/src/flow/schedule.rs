@@ -9,11 +9,14 @@
 //! arrival's own path, which is zero until a cycle leads back to it. Arrivals with equal numbers
 //! are one wave.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Condition, FlowDefinition, StepKind, StepName, Trigger};
+use super::{Condition, FlowDefinition, StepDefinition, StepKind, StepName, Trigger};
 use crate::effect::StepKey;
 
 /// For each step on the path to a StepRun, its visit on that path.
@@ -70,7 +73,11 @@ pub struct Effects {
 #[derive(Debug, Clone)]
 pub struct Wiring {
     definition: FlowDefinition,
+    /// The definition's steps once more, to be held while a run goes on.
+    steps: Vec<Arc<StepDefinition>>,
     anchors: BTreeMap<StepName, Option<StepName>>,
+    /// For each step that brings arrivals, the places of those that may wait for them.
+    listeners: BTreeMap<StepName, BTreeSet<usize>>,
 }
 
 impl Wiring {
@@ -89,13 +96,27 @@ impl Wiring {
             .iter()
             .map(|step| (step.name.clone(), anchor(producers(&definition, &step.trigger))))
             .collect();
-        Self { definition, anchors }
+        let steps = definition.steps.iter().cloned().map(Arc::new).collect();
+        let mut listeners: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for (place, step) in definition.steps.iter().enumerate() {
+            for producer in producers(&definition, &step.trigger) {
+                listeners.entry(producer).or_default().insert(place);
+            }
+        }
+        Self { definition, steps, anchors, listeners }
     }
 
     /// Returns the definition.
     #[must_use]
     pub const fn definition(&self) -> &FlowDefinition {
         &self.definition
+    }
+
+    /// Returns a step and its place in declaration order.
+    #[must_use]
+    pub fn step(&self, name: &str) -> Option<(usize, Arc<StepDefinition>)> {
+        let place = self.definition.index(name)?;
+        self.steps.get(place).map(|step| (place, Arc::clone(step)))
     }
 
     /// Returns the steps that are due when a run starts, in declaration order.
@@ -115,7 +136,8 @@ impl Wiring {
         arrival: Arrival<'_>,
     ) -> Effects {
         let mut effects = Effects::default();
-        for step in &self.definition.steps {
+        let listeners = self.listeners.get(&by.step).into_iter().flatten();
+        for step in listeners.filter_map(|&place| self.definition.steps.get(place)) {
             let Trigger::On(condition) = &step.trigger else { continue };
             let leaves = matching_leaves(condition, by, arrival);
             if leaves.is_empty() {

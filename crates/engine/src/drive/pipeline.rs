@@ -51,7 +51,7 @@ impl Drive {
         name: &str,
         arguments: Value,
     ) -> Result<Target, Failure> {
-        let granted = self.definition(&position.step).map(|(_, step)| step.options.grants);
+        let granted = self.definition(&position.step).map(|(_, step)| step.options.grants.clone());
         let grants = Grants::from(granted.unwrap_or_default());
         let runtime = &self.desk.runtime;
         gate::allow(runtime.tools.as_ref(), runtime.schema.as_ref(), &grants, name, &arguments)

@@ -19,10 +19,8 @@ use crate::{
 };
 
 impl Drive {
-    pub(super) fn definition(&self, key: &StepKey) -> Option<(usize, StepDefinition)> {
-        let definition = self.flow.wiring.definition();
-        let index = definition.index(&key.step)?;
-        definition.steps.get(index).map(|step| (index, step.clone()))
+    pub(super) fn definition(&self, key: &StepKey) -> Option<(usize, Arc<StepDefinition>)> {
+        self.flow.wiring.step(&key.step)
     }
 
     /// Opens the StepRuns again that were open when the last owner let go. Returns what the run

@@ -2,7 +2,10 @@
 //! writes a journal row for each and nothing else, and its statement says nothing else.
 
 use mainstay_core::journal::JournalRow;
-use sqlx::{Encode, Postgres, QueryBuilder, Type, postgres::PgHasArrayType};
+use sqlx::{
+    Arguments, Encode, Postgres, QueryBuilder, Type,
+    postgres::{PgArguments, PgHasArrayType},
+};
 
 use super::{Part, change, extras};
 use crate::{
@@ -11,9 +14,13 @@ use crate::{
     wire,
 };
 
+/// About what a row takes besides its body and its payloads, and how many arrays rows fill.
+const ROW_COLUMNS: usize = 256;
+const ARRAYS: usize = 20;
+
 /// Builds the statement of a batch: distinct runs, ascending.
 pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<QueryBuilder<Postgres>, Failed> {
-    let mut sql = QueryBuilder::new("");
+    let mut sql = QueryBuilder::with_arguments("", room(batch));
     if batch.iter().all(is_plain) {
         push_plain(&mut sql, batch);
         return Ok(sql);
@@ -38,6 +45,16 @@ pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<QueryBuilder<
     }
     sql.push(" SELECT run_id FROM won");
     Ok(sql)
+}
+
+/// Returns arguments with room for what most of a batch is: its rows.
+fn room(batch: &[Part<'_>]) -> PgArguments {
+    let inline = |row: &JournalRow| row.payloads.iter().map(|p| p.bytes().len()).sum::<usize>();
+    let rows = batch.iter().flat_map(|part| &part.part.rows);
+    let bytes = rows.map(|row| ROW_COLUMNS + row.body.len() + inline(row)).sum();
+    let mut arguments = PgArguments::default();
+    arguments.reserve(ARRAYS, bytes);
+    arguments
 }
 
 /// Returns whether a part is one row and nothing else.
