@@ -15,7 +15,10 @@ use mainstay_core::{
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{control, proof::Proof};
+use super::{
+    control,
+    proof::{Proof, Sign},
+};
 use crate::{drive::Desk, runtime::Runtime};
 
 /// Rows handled in one round.
@@ -178,9 +181,14 @@ async fn reap_once(desk: &Desk) -> Result<(), StoreError> {
         if row.session == own {
             continue;
         }
-        let proof = row.proof.as_ref().and_then(Proof::of_death);
-        if proof.is_some() || row.lock_free || row.left.is_zero() {
-            take_over(desk, &row, proof).await?;
+        let sign = row.proof.as_ref().map_or(Sign::Nothing, Proof::sign);
+        match sign {
+            Sign::Dead(proof) => take_over(desk, &row, Some(proof)).await?,
+            // Whoever holds the lock lives, or is about to take over with the proof in his hand:
+            // a free lock on the store says less than that.
+            Sign::Held if !row.left.is_zero() => {}
+            Sign::Nothing if !row.left.is_zero() && !row.lock_free => {}
+            Sign::Held | Sign::Nothing => take_over(desk, &row, None).await?,
         }
     }
     Ok(())

@@ -2,10 +2,12 @@
 //!
 //! Whoever opens that file *without creating it*, finds the same device, inode and token, and gets
 //! the lock, knows that the holder is gone: the kernel frees the lock with the process. A missing
-//! or different file proves nothing, and neither does a file on a network.
+//! or different file proves nothing, and neither does a file on a network. A lock that somebody
+//! holds says that the worker lives, or that another is just now proving its death: in both cases
+//! nobody else should act on a mere guess.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{File, OpenOptions, TryLockError},
     io::{Read, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -21,6 +23,17 @@ const REMOTE: &[i64] = &[0x6969, 0x517b, 0xff53_4d42, 0xfe53_4d42, 0x6573_5546];
 pub(super) struct Proof {
     file: File,
     proof: DeathProof,
+}
+
+/// What the lock file of a worker says about it.
+#[derive(Debug)]
+pub(super) enum Sign {
+    /// It is dead, and here is the proof.
+    Dead(Proof),
+    /// The file is there and its lock is held: by the worker, or by another who looks.
+    Held,
+    /// Nothing: it is of another host, or gone, or not the one that the worker made.
+    Nothing,
 }
 
 impl Proof {
@@ -53,8 +66,12 @@ impl Proof {
         self.proof.clone()
     }
 
-    /// Returns the lock of a dead worker, or `None`: it lives, or nothing is proved.
-    pub(super) fn of_death(proof: &DeathProof) -> Option<Self> {
+    /// Looks at the lock of a worker, and takes it if it is free.
+    pub(super) fn sign(proof: &DeathProof) -> Sign {
+        Self::look(proof).unwrap_or(Sign::Nothing)
+    }
+
+    fn look(proof: &DeathProof) -> Option<Sign> {
         if boot_id()? != proof.boot_id {
             return None;
         }
@@ -63,10 +80,14 @@ impl Proof {
         if (meta.dev(), meta.ino()) != (proof.device, proof.inode) {
             return None;
         }
-        file.try_lock().ok()?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Some(Sign::Held),
+            Err(TryLockError::Error(_)) => return None,
+        }
         let mut token = String::new();
         file.read_to_string(&mut token).ok()?;
-        (token == proof.token).then(|| Self { file, proof: proof.clone() })
+        (token == proof.token).then(|| Sign::Dead(Self { file, proof: proof.clone() }))
     }
 
     /// Removes the file: its holder has closed the session, or its prover's takeover is committed.
@@ -103,7 +124,7 @@ mod tests {
     #[test]
     fn a_living_worker_is_not_proved_dead() {
         let (_dir, proof) = made("living");
-        assert!(Proof::of_death(&proof.described()).is_none());
+        assert!(matches!(Proof::sign(&proof.described()), Sign::Held));
     }
 
     #[test]
@@ -111,7 +132,17 @@ mod tests {
         let (_dir, proof) = made("dead");
         let described = proof.described();
         drop(proof);
-        assert!(Proof::of_death(&described).is_some());
+        assert!(matches!(Proof::sign(&described), Sign::Dead(_)));
+    }
+
+    #[test]
+    fn of_two_who_look_at_once_one_has_the_proof_and_the_other_leaves_it_to_him() {
+        let (_dir, proof) = made("two");
+        let described = proof.described();
+        drop(proof);
+        let first = Proof::sign(&described);
+        assert!(matches!(Proof::sign(&described), Sign::Held));
+        assert!(matches!(first, Sign::Dead(_)));
     }
 
     #[test]
@@ -119,12 +150,11 @@ mod tests {
         let (dir, proof) = made("missing");
         let described = proof.described();
         drop(proof);
-        let other_token = DeathProof { token: "x".into(), ..described.clone() };
-        assert!(Proof::of_death(&other_token).is_none());
-        let other_inode = DeathProof { inode: described.inode + 1, ..described.clone() };
-        assert!(Proof::of_death(&other_inode).is_none());
+        let nothing = |proof: &DeathProof| matches!(Proof::sign(proof), Sign::Nothing);
+        assert!(nothing(&DeathProof { token: "x".into(), ..described.clone() }));
+        assert!(nothing(&DeathProof { inode: described.inode + 1, ..described.clone() }));
         std::fs::remove_dir_all(dir).unwrap();
-        assert!(Proof::of_death(&described).is_none());
+        assert!(nothing(&described));
         assert!(!Path::new(&described.path).exists(), "looking must not create the file");
     }
 }
