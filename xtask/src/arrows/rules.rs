@@ -50,6 +50,7 @@ const BROKER: &str = "mainstay-broker";
 const SERVER: &str = "mainstay-server";
 const EVALS: &str = "mainstay-evals";
 const TESTING: &str = "mainstay-testing";
+const DRILLS: &str = "mainstay-drills";
 const FACADE: &str = "mainstay";
 const SAMPLE: &str = "support_desk";
 
@@ -125,6 +126,12 @@ pub(super) const ROOMS: &[Room] = &[
         ours: &[CORE, ENGINE, STORE, PROVIDERS, TOOLS],
         never: &["axum"],
         why: "a harness that needs a server tests too much at once",
+    },
+    Room {
+        name: DRILLS,
+        ours: &[FACADE, CORE, MACROS, ENGINE, TOOLS, PROVIDERS, STORE, TESTING],
+        never: &["axum"],
+        why: "drills put a program through what a machine can do to it, and nobody depends on them",
     },
     Room {
         name: FACADE,

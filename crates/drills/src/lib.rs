@@ -1,0 +1,21 @@
+//! Drills: real worker processes, killed, frozen and cut off in the middle of real work.
+//!
+//! In reading order: an [`errand`] is the work, ten steps with a call each; the [`ledger`] is the
+//! world outside, which writes down every call that reaches it; a [`place`] is the database; a
+//! [`crew`] are the worker processes; the [`person`] answers what is in doubt; a [`verdict`] says
+//! what was lost and what was repeated. The `drill_` modules hold one drill each.
+//!
+//! The program is also the worker that it kills: any first word that is no drill goes to the
+//! command line of [`errand::app`].
+
+pub mod crew;
+pub mod drill_kill;
+pub mod errand;
+pub mod ledger;
+pub mod person;
+pub mod place;
+pub mod tools;
+pub mod verdict;
+
+/// An error of any kind: a drill that cannot go on tells why and ends.
+pub type Fault = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,68 @@
+//! `mainstay-drills`: the drills by command, and the worker that they put through them.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use mainstay_drills::{Fault, drill_kill, errand, ledger::Line, place::Kind};
+use serde::Serialize;
+
+#[derive(Parser)]
+#[command(about = "Kills, freezes and cuts off real worker processes, and counts")]
+struct Drills {
+    #[command(subcommand)]
+    drill: Drill,
+}
+
+#[derive(Subcommand)]
+enum Drill {
+    /// Kills workers half-way: the kill table
+    Kill {
+        /// `sqlite` or `postgres`
+        #[arg(long)]
+        store: Kind,
+        /// Errands of ten steps
+        #[arg(long, default_value_t = 200)]
+        runs: u32,
+        /// Who is killed
+        #[arg(long, default_value = "all")]
+        victims: drill_kill::Victims,
+    },
+}
+
+/// Any first word that is no drill is for the worker.
+const DRILLS: &[&str] = &["kill", "--help", "-h", "help"];
+
+fn main() -> Result<ExitCode, Fault> {
+    let first = std::env::args().nth(1);
+    if first.is_none_or(|word| DRILLS.contains(&word.as_str())) {
+        return drill(Drills::parse().drill).map(|()| ExitCode::SUCCESS);
+    }
+    Ok(errand::app(ledger()?).main())
+}
+
+/// Where the ledger is; a worker that nobody told reaches none.
+#[expect(clippy::disallowed_methods, reason = "a worker is told here where the ledger is")]
+fn ledger() -> Result<Line, Fault> {
+    let address = std::env::var("DRILL_LEDGER").unwrap_or_else(|_| "127.0.0.1:9".to_owned());
+    Ok(address.parse()?)
+}
+
+fn drill(drill: Drill) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let program: PathBuf = std::env::current_exe()?;
+    runtime.block_on(async {
+        match drill {
+            Drill::Kill { store, runs, victims } => {
+                let plan = drill_kill::Plan { runs, victims, ..drill_kill::Plan::table(store) };
+                print(&drill_kill::drill(&program, plan).await?)
+            }
+        }
+    })
+}
+
+/// A drill's only output is a document.
+#[expect(clippy::print_stdout, reason = "standard output is the document")]
+fn print(document: &impl Serialize) -> Result<(), Fault> {
+    println!("{}", serde_json::to_string_pretty(document)?);
+    Ok(())
+}

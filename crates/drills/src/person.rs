@@ -1,0 +1,103 @@
+//! The person who answers what is in doubt, by looking into the ledger.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use mainstay_core::{
+    id::RunId,
+    port::Clock,
+    review::{Decision, ReviewReason},
+    store::row::{ReviewFilter, ReviewRow},
+};
+use mainstay_engine::system::SystemClock;
+use serde_json::{Value, json};
+
+use crate::{Fault, ledger::Book, place::Office};
+
+/// A call that may still be on its way is not answered for: the tools' timeout, and some.
+const SETTLING: Duration = Duration::from_secs(3);
+
+/// Pause between two looks.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Reviews looked at in one round.
+const ROUND: u32 = 1_000;
+
+/// Answers doubts until every run has ended.
+#[derive(Debug)]
+pub struct Person<'d> {
+    office: &'d Office,
+    book: &'d Book,
+    answered: BTreeMap<RunId, Vec<String>>,
+}
+
+impl<'d> Person<'d> {
+    /// Makes a person who decides here and looks there.
+    #[must_use]
+    pub const fn new(office: &'d Office, book: &'d Book) -> Self {
+        Self { office, book, answered: BTreeMap::new() }
+    }
+
+    /// Answers what is in doubt until none of these runs is unfinished. Returns what was in doubt:
+    /// for each run, the calls in the order of the answers.
+    ///
+    /// # Errors
+    /// Runs are still unfinished after `patience`; they are named with why they wait.
+    pub async fn attend(
+        mut self,
+        runs: &[RunId],
+        patience: Duration,
+    ) -> Result<BTreeMap<RunId, Vec<String>>, Fault> {
+        let end = SystemClock.boot() + patience;
+        let mut left = runs.to_vec();
+        while !left.is_empty() {
+            if SystemClock.boot() > end {
+                return Err(self.unfinished(&left).await.into());
+            }
+            self.answer_all().await?;
+            tokio::time::sleep(PAUSE).await;
+            left = self.office.unfinished(&left).await?;
+        }
+        Ok(self.answered)
+    }
+
+    async fn answer_all(&mut self) -> Result<(), Fault> {
+        let reviews = self.office.runtime.store.reviews(ReviewFilter::Open(ROUND)).await?;
+        let settled = SystemClock.now().before(SETTLING);
+        for review in reviews {
+            if review.request.reason == ReviewReason::InDoubt && review.opened_at < settled {
+                self.answer(review).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(&mut self, review: ReviewRow) -> Result<(), Fault> {
+        let request = review.request;
+        let text = |name: &str| request.subject.get(name).and_then(Value::as_str).unwrap_or("?");
+        let (tool, key) = (text("tool").to_owned(), text("idempotency_key").to_owned());
+        let (decision, said) = match self.book.line_of(&key) {
+            Some(line) => {
+                (Decision::Amend { subject: json!({ "line": line }), note: None }, "it happened")
+            }
+            None => (Decision::Approve { note: None }, "it did not happen"),
+        };
+        let doubt = format!("{} `{tool}`: {said}", request.position);
+        let (id, digest) = (request.review_id, request.subject_digest);
+        // A doubt that was withdrawn in the meantime needs no answer.
+        if self.office.runtime.decide(id, digest, decision, "the drill").await.is_ok() {
+            self.answered.entry(review.run_id).or_default().push(doubt);
+        }
+        Ok(())
+    }
+
+    async fn unfinished(&self, left: &[RunId]) -> String {
+        let mut said = format!("{} runs did not end:", left.len());
+        for run_id in left.iter().take(8) {
+            match self.office.runtime.row(*run_id).await {
+                Ok(row) => said += &format!("\n  {run_id} {:?} {:?}", row.status, row.wait),
+                Err(error) => said += &format!("\n  {run_id} {error}"),
+            }
+        }
+        said
+    }
+}

@@ -1,0 +1,76 @@
+//! What was lost, what was done twice, what was in doubt.
+
+use std::collections::BTreeMap;
+
+use mainstay_core::id::RunId;
+use serde::Serialize;
+
+use crate::{
+    Fault,
+    errand::STEPS,
+    ledger::{Book, Fate},
+    place::Office,
+};
+
+/// What came of a drill's errands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Errands that were begun.
+    pub runs: usize,
+    /// Those that completed.
+    pub completed: usize,
+    /// Steps of errands that the ledger never saw.
+    pub lost: usize,
+    /// Actions beyond the first of a step.
+    pub repeated: usize,
+    /// Calls that the ledger knew by their key: sent again, and not done again.
+    pub recognised: usize,
+    /// Reads beyond the first of a step: harmless.
+    pub read_again: usize,
+    /// Calls that came after their deadline and were refused.
+    pub too_late: usize,
+    /// Calls that a person had to answer for.
+    pub in_doubt: usize,
+    /// Unfinished runs without a reason why they do not run.
+    pub unexplained: usize,
+    /// The calls in doubt, by run.
+    pub doubts: BTreeMap<String, Vec<String>>,
+}
+
+impl Verdict {
+    /// Counts in the ledger and in the store, once every run has ended.
+    ///
+    /// # Errors
+    /// The store does not answer.
+    pub async fn of(
+        office: &Office,
+        book: &Book,
+        runs: &[RunId],
+        doubts: BTreeMap<RunId, Vec<String>>,
+    ) -> Result<Self, Fault> {
+        let done = book.done();
+        let steps = (0..u32::try_from(runs.len())?)
+            .flat_map(|errand| (0..STEPS).map(move |step| (errand, step)));
+        let done = steps.map(|of| done.get(&of).copied().unwrap_or_default()).collect::<Vec<_>>();
+        let fates = book.arrivals();
+        let count = |fate| fates.iter().filter(|arrival| arrival.fate == fate).count();
+        Ok(Self {
+            runs: runs.len(),
+            completed: office.completed(runs).await?,
+            lost: done.iter().filter(|done| done.acted + done.read == 0).count(),
+            repeated: done.iter().map(|done| done.acted.saturating_sub(1) as usize).sum(),
+            recognised: count(Fate::Recognised),
+            read_again: done.iter().map(|done| done.read.saturating_sub(1) as usize).sum(),
+            too_late: count(Fate::TooLate),
+            in_doubt: doubts.values().map(Vec::len).sum(),
+            unexplained: office.runtime.store.unexplained(()).await?.len(),
+            doubts: doubts.into_iter().map(|(run_id, said)| (run_id.to_string(), said)).collect(),
+        })
+    }
+
+    /// Returns whether everything happened that had to, and nothing twice.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.completed == self.runs && self.lost == 0 && self.repeated == 0 && self.unexplained == 0
+    }
+}

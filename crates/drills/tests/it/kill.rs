@@ -1,0 +1,52 @@
+//! Workers killed half-way: nothing is lost, nothing is repeated.
+
+use std::{path::Path, time::Duration};
+
+use mainstay_drills::{
+    drill_kill::{Plan, Row, Victims, drill},
+    ledger::Memory,
+    place::Kind,
+};
+
+use crate::PROGRAM;
+
+async fn drilled(plan: Plan) -> Row {
+    let row = drill(Path::new(PROGRAM), plan).await.unwrap();
+    assert!(row.orphans > 0, "nobody was in the middle of anything: {row:#?}");
+    row
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_workers_killed_half_way_lose_and_repeat_nothing_on_postgres() {
+    let row = drilled(Plan { runs: 60, ..Plan::table(Kind::Postgres) }).await;
+    assert!(row.verdict.is_clean(), "{row:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_workers_killed_half_way_lose_and_repeat_nothing_on_sqlite() {
+    let row = drilled(Plan { runs: 60, ..Plan::table(Kind::Sqlite) }).await;
+    assert!(row.verdict.is_clean(), "{row:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_worker_killed_half_way_leaves_its_errands_to_the_others_on_postgres() {
+    let plan = Plan { runs: 60, victims: Victims::One, ..Plan::table(Kind::Postgres) };
+    let row = drilled(plan).await;
+    assert!(row.verdict.is_clean(), "{row:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_worker_killed_half_way_leaves_its_errands_to_the_others_on_sqlite() {
+    let plan = Plan { runs: 60, victims: Victims::One, ..Plan::table(Kind::Sqlite) };
+    let row = drilled(plan).await;
+    assert!(row.verdict.is_clean(), "{row:#?}");
+}
+
+/// The planted fault: who asks whether a call happened is always told that it did not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_notices_what_is_done_twice() {
+    let call = Duration::from_millis(200);
+    let plan = Plan { runs: 60, call, memory: Memory::Forgetful, ..Plan::table(Kind::Sqlite) };
+    let row = drilled(plan).await;
+    assert!(row.verdict.repeated > 0 && !row.verdict.is_clean(), "{row:#?}");
+}

@@ -1,0 +1,6 @@
+//! Drills short enough for every build; the long ones run by command.
+
+mod kill;
+
+/// The program that is put through them.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_mainstay-drills");
