@@ -14,6 +14,7 @@ use mainstay_core::{
     journal::Entry,
     label::Label,
     model::{ModelFailure, ModelRequest},
+    time::Timestamp,
     tool::{Denial, EffectClass, Grants, TookEffect, ToolSpec, gate},
     wait::Wait,
 };
@@ -181,6 +182,18 @@ impl Drive {
         wall.map_or(left, |wall| left.min(Duration::from_millis(wall)))
     }
 
+    /// Returns until when a call may take effect: its timeout from now, but where the other side is
+    /// asked later whether it happened, never longer than its intent says, however slow the commit
+    /// in between was. Only so can *absent* be believed after that.
+    fn deadline(&self, call: &Call, timeout: Duration) -> Timestamp {
+        let own = self.book.now().after(call.delay).after(timeout);
+        if !matches!(call.target.class(), EffectClass::Reconcilable { .. }) {
+            return own;
+        }
+        let intent = self.book.run.effect(&call.position).and_then(|of| of.intent.as_ref());
+        intent.map_or(own, |intent| own.min(intent.not_after))
+    }
+
     /// Sends every admitted call; what they depend on is durable now.
     pub(super) fn send_waiting(&mut self) {
         for call in std::mem::take(&mut self.waiting_calls) {
@@ -194,7 +207,8 @@ impl Drive {
         let runtime = self.desk.runtime.clone();
         let (lease, reads) = (self.desk.lease.clone(), self.reads.clone());
         let (run_id, key) = (self.book.run.run_id, call.position.key(self.book.run.key_root));
-        let deadline = self.book.now().after(call.delay).after(timeout);
+        let deadline = self.deadline(&call, timeout);
+        let timeout = timeout.min(deadline.since(self.book.now().after(call.delay)));
         let attempt = Attempt { runtime: runtime.clone(), run_id, key, deadline, timeout };
         self.calls.spawn(async move {
             if !call.delay.is_zero() {

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use mainstay::prelude::*;
 use mainstay_core::{
     id::RunId,
+    journal::Entry,
     review::{Decision, ReviewReason},
     run::RunStatus,
+    store::operation::Operation,
     time::Timestamp,
     tool::{EffectClass, Reconciled},
     wait::Wait,
@@ -15,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::{
     rig::{Rig, World, waits},
+    tap::Tap,
     tools::Probe,
 };
 
@@ -141,4 +144,35 @@ async fn an_answer_lost_on_the_way_is_looked_for_too() {
         assert_eq!(keys.len(), calls);
         assert!(keys.iter().chain(&lost.order.looks()).all(|key| *key == keys[0]), "one key");
     }
+}
+
+/// Its commit took five seconds, as when a server restarts.
+#[tokio::test]
+async fn a_call_may_not_take_effect_later_than_its_intent_says() {
+    let world = World::memory();
+    let clock = world.clock.clone();
+    let slow = world.through(|store| {
+        Tap::new(store, move |operation| {
+            let Operation::Append(parts) = operation else { return None };
+            if parts.iter().flat_map(|part| &part.rows).any(|row| row.kind == "effect_intended") {
+                clock.advance(Duration::from_secs(5));
+            }
+            None
+        })
+    });
+    let order =
+        Probe::new(
+            "order",
+            RECONCILABLE,
+            |call, _| async move { Ok(json!(call.deadline.micros())) },
+        );
+    let rig = slow.program(|p| drop(p.flow::<Order>().tool(order)));
+    let run_id = rig.start("order", json!({})).await;
+    let deadline = rig.completed(run_id).await;
+    let view = rig.view(run_id).await;
+    let said = view.rows.iter().find_map(|(_, entry)| match entry {
+        Entry::EffectIntended { not_after, .. } => Some(not_after.micros()),
+        _ => None,
+    });
+    assert_eq!(deadline, json!(said.unwrap()));
 }
