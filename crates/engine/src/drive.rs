@@ -280,13 +280,16 @@ impl Drive {
             self.commit_due |= std::mem::take(&mut self.acted) && self.book.has_unsaved();
             if std::mem::take(&mut self.commit_due) && !self.is_done() {
                 self.book.commit().await?;
-                self.send_waiting();
+                self.send_waiting()?;
                 continue;
             }
             if moved {
                 continue;
             }
-            self.send_waiting();
+            self.send_waiting()?;
+            if self.commit_due {
+                continue;
+            }
             let rest = if self.calls.is_empty() { self.at_rest().await? } else { Rest::Still };
             match rest {
                 Rest::Closed(driven) => return Ok(driven),

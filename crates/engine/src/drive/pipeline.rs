@@ -26,6 +26,9 @@ use super::{
 };
 use crate::context::{Callee, Request};
 
+/// What the commit of an intent may take before its call has less time for it.
+const COMMIT: Duration = Duration::from_secs(1);
+
 impl Drive {
     /// Sends an effect down the pipeline.
     pub(super) fn call(&mut self, request: Request, callee: Callee) -> Result<(), Stop> {
@@ -150,7 +153,7 @@ impl Drive {
     fn announce(&mut self, call: &Call) -> Result<(), Stop> {
         if call.target.needs_intent() {
             let now = self.book.now();
-            let span = call.delay.saturating_add(self.timeout(call));
+            let span = call.delay.saturating_add(self.timeout(call)).saturating_add(COMMIT);
             let entry = Entry::EffectIntended {
                 position: call.position.clone(),
                 head: call.head.clone(),
@@ -194,12 +197,21 @@ impl Drive {
         intent.map_or(own, |intent| own.min(intent.not_after))
     }
 
-    /// Sends every admitted call; what they depend on is durable now.
-    pub(super) fn send_waiting(&mut self) {
+    /// Sends every admitted call; what they depend on is durable now. One whose intent took so long
+    /// to commit that it hardly leaves time for the call is announced anew.
+    pub(super) fn send_waiting(&mut self) -> Result<(), Stop> {
         for call in std::mem::take(&mut self.waiting_calls) {
+            let timeout = self.timeout(&call);
+            let left = self.deadline(&call, timeout).since(self.book.now().after(call.delay));
+            if left < timeout / 2 {
+                self.announce(&call)?;
+                self.waiting_calls.push(call);
+                continue;
+            }
             *self.calling.entry(call.position.step.clone()).or_default() += 1;
             self.send(call);
         }
+        Ok(())
     }
 
     fn send(&mut self, mut call: Call) {
