@@ -58,6 +58,18 @@ impl Default for Options {
     }
 }
 
+impl Options {
+    /// Sets how long a beat keeps a lease, and with it the time between beats and the time after
+    /// which a worker fences itself, in the proportions of the defaults.
+    #[must_use]
+    pub fn with_lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self.beat = lease / 5;
+        self.fence = lease * 2 / 3;
+        self
+    }
+}
+
 /// A store, flows, models and tools, with a clock: what commands and workers run on.
 #[derive(Clone)]
 pub struct Runtime {

@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) log: Option<String>,
     pub(crate) log_format: LogFormat,
     pub(crate) drain: Option<Duration>,
+    pub(crate) lease: Option<Duration>,
     pub(crate) default_model: Option<ModelId>,
     pub(crate) tiers: BTreeMap<Tier, ModelId>,
     pub(crate) openai: Access,
@@ -61,6 +62,7 @@ impl Settings {
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, CliError> {
         let get = |name: &str| variable(name).filter(|value| !value.is_empty());
         let key = |name: &str| get(name).map(Key::new);
+        let span = |name: &str| get(name).map(|text| read_span(name, &text)).transpose();
         let model = |name: &str| get(name).map(|text| read_model(name, &text)).transpose();
         let mut tiers = BTreeMap::new();
         for tier in Tier::ALL {
@@ -73,7 +75,8 @@ impl Settings {
             user: get("USER").or_else(|| get("LOGNAME")),
             log: get("MAINSTAY_LOG"),
             log_format: log_format(get("MAINSTAY_LOG_FORMAT"))?,
-            drain: get("MAINSTAY_DRAIN_TIMEOUT").map(|text| drain(&text)).transpose()?,
+            drain: span("MAINSTAY_DRAIN_TIMEOUT")?,
+            lease: span("MAINSTAY_LEASE")?.map(lease).transpose()?,
             default_model: model("MAINSTAY__MODELS__DEFAULT")?,
             tiers,
             openai: Access { key: key("OPENAI_API_KEY"), base_url: get("OPENAI_BASE_URL") },
@@ -104,11 +107,20 @@ fn log_format(text: Option<String>) -> Result<LogFormat, CliError> {
 }
 
 /// Reads `30s`, `2m`, or a bare number of seconds.
-fn drain(text: &str) -> Result<Duration, CliError> {
+fn read_span(name: &str, text: &str) -> Result<Duration, CliError> {
     let bare = text.parse().ok().map(Duration::from_secs);
-    bare.or_else(|| crate::cli::span::read(text)).ok_or_else(|| {
-        invalid("MAINSTAY_DRAIN_TIMEOUT", text, "write a span such as `30s` or `2m`")
-    })
+    bare.or_else(|| crate::cli::span::read(text))
+        .ok_or_else(|| invalid(name, text, "write a span such as `30s` or `2m`"))
+}
+
+/// Under a second the pause of a scheduler could end a lease.
+const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+
+fn lease(span: Duration) -> Result<Duration, CliError> {
+    let text = format!("{}ms", span.as_millis());
+    let wrong =
+        || invalid("MAINSTAY_LEASE", &text, "a lease is at least `1s`; it is 15s unless set");
+    Some(span).filter(|span| *span >= SHORTEST_LEASE).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -140,5 +152,12 @@ mod tests {
         let drain = |text| read(&[("MAINSTAY_DRAIN_TIMEOUT", text)]).unwrap().drain;
         assert_eq!(drain("2m"), Some(Duration::from_secs(120)));
         assert_eq!(drain("5"), Some(Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_lease_that_a_scheduler_could_end_is_refused() {
+        let lease = |text| read(&[("MAINSTAY_LEASE", text)]).map(|settings| settings.lease);
+        assert_eq!(lease("20s").unwrap(), Some(Duration::from_secs(20)));
+        assert_eq!(lease("0").unwrap_err().message, "MAINSTAY_LEASE is `0ms`");
     }
 }

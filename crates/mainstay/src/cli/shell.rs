@@ -98,6 +98,10 @@ impl Shell {
         let schema = tools.schema();
         let tools: Arc<dyn ToolCatalog> = Arc::new(tools);
         let options = Options::default();
+        let options = match self.settings.lease {
+            Some(lease) => options.with_lease(lease),
+            None => options,
+        };
         let options = Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let flows = self.app.flows.clone();
