@@ -8,12 +8,18 @@
 //! The program is also the worker that it kills: any first word that is no drill goes to the
 //! command line of [`errand::app`].
 
+pub mod chance;
 pub mod crew;
+pub mod drill_freeze;
 pub mod drill_kill;
+pub mod drill_storm;
 pub mod errand;
+pub mod feed;
 pub mod ledger;
+pub mod network;
 pub mod person;
 pub mod place;
+pub mod server;
 pub mod tools;
 pub mod verdict;
 

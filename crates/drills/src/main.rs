@@ -1,9 +1,11 @@
 //! `mainstay-drills`: the drills by command, and the worker that they put through them.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
-use mainstay_drills::{Fault, drill_kill, errand, ledger::Line, place::Kind};
+use mainstay_drills::{
+    Fault, chance, drill_freeze, drill_kill, drill_storm, errand, ledger::Line, place::Kind,
+};
 use serde::Serialize;
 
 #[derive(Parser)]
@@ -27,10 +29,34 @@ enum Drill {
         #[arg(long, default_value = "all")]
         victims: drill_kill::Victims,
     },
+    /// Kills, freezes, cuts off and parts workers from Postgres at random, and crashes it once
+    Storm {
+        /// How long, in seconds
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+        /// Repeats the choices of another storm
+        #[arg(long)]
+        seed: Option<u64>,
+        /// The workers' lease, in seconds
+        #[arg(long, default_value_t = 2)]
+        lease: u64,
+    },
+    /// Freezes workers past their lease, eight at a time, and lets them go on
+    Freeze {
+        /// `sqlite` or `postgres`
+        #[arg(long)]
+        store: Kind,
+        /// How many times a worker is frozen
+        #[arg(long, default_value_t = 200)]
+        times: usize,
+        /// Repeats the choices of another time
+        #[arg(long)]
+        seed: Option<u64>,
+    },
 }
 
 /// Any first word that is no drill is for the worker.
-const DRILLS: &[&str] = &["kill", "--help", "-h", "help"];
+const DRILLS: &[&str] = &["kill", "storm", "freeze", "--help", "-h", "help"];
 
 fn main() -> Result<ExitCode, Fault> {
     let first = std::env::args().nth(1);
@@ -56,8 +82,24 @@ fn drill(drill: Drill) -> Result<(), Fault> {
                 let plan = drill_kill::Plan { runs, victims, ..drill_kill::Plan::table(store) };
                 print(&drill_kill::drill(&program, plan).await?)
             }
+            Drill::Storm { seconds, seed, lease } => {
+                let (span, seed) =
+                    (Duration::from_secs(seconds), seed.unwrap_or_else(chance::seed));
+                let plan = drill_storm::Plan { span, workers: 4, lease, seed };
+                print(&drill_storm::drill(&program, plan, &tell).await?)
+            }
+            Drill::Freeze { store: kind, times, seed } => {
+                let seed = seed.unwrap_or_else(chance::seed);
+                let plan = drill_freeze::Plan { kind, times, at_a_time: 8, lease: 1, seed };
+                print(&drill_freeze::drill(&program, plan, &tell).await?)
+            }
         }
     })
+}
+
+#[expect(clippy::print_stderr, reason = "what happens meanwhile is for people")]
+fn tell(text: String) {
+    eprintln!("{text}");
 }
 
 /// A drill's only output is a document.

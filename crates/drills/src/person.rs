@@ -7,6 +7,7 @@ use mainstay_core::{
     port::Clock,
     review::{Decision, ReviewReason},
     store::row::{ReviewFilter, ReviewRow},
+    wait::Wait,
 };
 use mainstay_engine::system::SystemClock;
 use serde_json::{Value, json};
@@ -15,6 +16,9 @@ use crate::{Fault, ledger::Book, place::Office};
 
 /// A call that may still be on its way is not answered for: the tools' timeout, and some.
 const SETTLING: Duration = Duration::from_secs(3);
+
+/// Who decides.
+const WHO: &str = "the drill";
 
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -53,11 +57,28 @@ impl<'d> Person<'d> {
             if SystemClock.boot() > end {
                 return Err(self.unfinished(&left).await.into());
             }
-            self.answer_all().await?;
             tokio::time::sleep(PAUSE).await;
-            left = self.office.unfinished(&left).await?;
+            // A connection may have been cut off while nobody used it: looked again.
+            if self.answer_all().await.is_ok()
+                && let Ok(still) = self.office.unfinished(&left).await
+            {
+                self.encourage(&still).await;
+                left = still;
+            }
         }
         Ok(self.answered)
+    }
+
+    /// Lets those go on that stood in the middle of too many crashes: they were not to blame.
+    async fn encourage(&mut self, runs: &[RunId]) {
+        for run_id in runs {
+            let Ok(row) = self.office.runtime.row(*run_id).await else { continue };
+            let waits = row.wait.map(|set| set.waits).unwrap_or_default();
+            let set_aside = waits.iter().any(|wait| matches!(wait, Wait::Quarantine { .. }));
+            if set_aside && self.office.runtime.retry(*run_id, WHO).await.is_ok() {
+                self.answered.entry(*run_id).or_default().push("quarantined: goes on".to_owned());
+            }
+        }
     }
 
     async fn answer_all(&mut self) -> Result<(), Fault> {
@@ -84,7 +105,7 @@ impl<'d> Person<'d> {
         let doubt = format!("{} `{tool}`: {said}", request.position);
         let (id, digest) = (request.review_id, request.subject_digest);
         // A doubt that was withdrawn in the meantime needs no answer.
-        if self.office.runtime.decide(id, digest, decision, "the drill").await.is_ok() {
+        if self.office.runtime.decide(id, digest, decision, WHO).await.is_ok() {
             self.answered.entry(review.run_id).or_default().push(doubt);
         }
         Ok(())

@@ -198,17 +198,32 @@ impl Office {
         Ok(left)
     }
 
-    /// Returns how many of these runs completed.
+    /// Returns how each of these runs ended: nothing for those that completed, else why.
     ///
     /// # Errors
     /// The store does not answer.
-    pub async fn completed(&self, runs: &[RunId]) -> Result<usize, Fault> {
-        let mut completed = 0;
+    pub async fn endings(&self, runs: &[RunId]) -> Result<Vec<Option<String>>, Fault> {
+        let mut endings = Vec::new();
         for run_id in runs {
-            let row = self.runtime.row(*run_id).await?;
-            completed += usize::from(row.status == RunStatus::Completed);
+            let status = self.runtime.row(*run_id).await?.status;
+            endings.push(match status {
+                RunStatus::Completed => None,
+                RunStatus::Queued
+                | RunStatus::Running
+                | RunStatus::Parked
+                | RunStatus::Failed
+                | RunStatus::Cancelled
+                | RunStatus::Partial => Some(self.failure(*run_id).await?),
+            });
         }
-        Ok(completed)
+        Ok(endings)
+    }
+
+    async fn failure(&self, run_id: RunId) -> Result<String, Fault> {
+        let view = self.runtime.view(run_id).await?;
+        let failure = view.projection.finished.as_ref().and_then(|end| end.failure.as_ref());
+        let why = failure.map_or("no reason is given".to_owned(), ToString::to_string);
+        Ok(format!("{}: {why}", view.row.status.as_str()))
     }
 
     /// Waits until so many sessions are alive.

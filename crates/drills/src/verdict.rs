@@ -19,7 +19,9 @@ pub struct Verdict {
     pub runs: usize,
     /// Those that completed.
     pub completed: usize,
-    /// Steps of errands that the ledger never saw.
+    /// Why others did not, and how many.
+    pub failed: BTreeMap<String, usize>,
+    /// Steps of completed errands that the ledger never saw.
     pub lost: usize,
     /// Actions beyond the first of a step.
     pub repeated: usize,
@@ -48,19 +50,23 @@ impl Verdict {
         runs: &[RunId],
         doubts: BTreeMap<RunId, Vec<String>>,
     ) -> Result<Self, Fault> {
-        let done = book.done();
-        let steps = (0..u32::try_from(runs.len())?)
-            .flat_map(|errand| (0..STEPS).map(move |step| (errand, step)));
-        let done = steps.map(|of| done.get(&of).copied().unwrap_or_default()).collect::<Vec<_>>();
+        let (done, endings) = (book.done(), office.endings(runs).await?);
+        let completed = (0..).zip(&endings).filter(|(_, why)| why.is_none());
+        let steps = completed.flat_map(|(errand, _)| (0..STEPS).map(move |step| (errand, step)));
+        let lost =
+            steps.filter(|step| done.get(step).is_none_or(|done| done.acted + done.read == 0));
+        let mut failed = BTreeMap::new();
+        endings.iter().flatten().for_each(|why| *failed.entry(why.clone()).or_default() += 1);
         let fates = book.arrivals();
         let count = |fate| fates.iter().filter(|arrival| arrival.fate == fate).count();
         Ok(Self {
             runs: runs.len(),
-            completed: office.completed(runs).await?,
-            lost: done.iter().filter(|done| done.acted + done.read == 0).count(),
-            repeated: done.iter().map(|done| done.acted.saturating_sub(1) as usize).sum(),
+            completed: endings.iter().filter(|why| why.is_none()).count(),
+            failed,
+            lost: lost.count(),
+            repeated: done.values().map(|done| done.acted.saturating_sub(1) as usize).sum(),
             recognised: count(Fate::Recognised),
-            read_again: done.iter().map(|done| done.read.saturating_sub(1) as usize).sum(),
+            read_again: done.values().map(|done| done.read.saturating_sub(1) as usize).sum(),
             too_late: count(Fate::TooLate),
             in_doubt: doubts.values().map(Vec::len).sum(),
             unexplained: office.runtime.store.unexplained(()).await?.len(),

@@ -1,6 +1,7 @@
 //! Drills short enough for every build; the long ones run by command.
 
 mod kill;
+mod storm;
 
 /// The program that is put through them.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mainstay-drills");
