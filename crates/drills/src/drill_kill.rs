@@ -1,4 +1,4 @@
-//! The kill table: errands of ten steps, their workers killed half-way.
+//! The kill table: errands of ten steps, their workers killed half-way, or asked to go.
 
 use std::{path::Path, time::Duration};
 
@@ -29,6 +29,24 @@ pub enum Victims {
     One,
 }
 
+/// How they are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Manner {
+    /// SIGKILL: they end where they stand.
+    Kill,
+    /// SIGTERM: they finish their calls and give their errands back.
+    Ask,
+}
+
+impl Manner {
+    const fn signal(self) -> Signal {
+        match self {
+            Self::Kill => Signal::KILL,
+            Self::Ask => Signal::TERM,
+        }
+    }
+}
+
 /// What is drilled.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -40,6 +58,8 @@ pub struct Plan {
     pub workers: usize,
     /// Who is killed.
     pub victims: Victims,
+    /// Whether they are killed or asked.
+    pub manner: Manner,
     /// How long a call of the ledger takes.
     pub call: Duration,
     /// How the workers remember what they did.
@@ -51,8 +71,8 @@ impl Plan {
     #[must_use]
     pub const fn table(kind: Kind) -> Self {
         let call = Duration::from_millis(10);
-        let memory = Memory::Sound;
-        Self { kind, runs: 200, workers: 4, victims: Victims::All, call, memory }
+        let (victims, manner, memory) = (Victims::All, Manner::Kill, Memory::Sound);
+        Self { kind, runs: 200, workers: 4, victims, manner, call, memory }
     }
 }
 
@@ -69,6 +89,8 @@ pub struct Row {
     pub resume_s: f64,
     /// From the kill until half of those had called again.
     pub half_resumed_s: f64,
+    /// From the kill until all of those had, those in doubt after a person's answer.
+    pub all_resumed_s: f64,
     /// From the kill to the end of the last errand, doubts answered.
     pub over_s: f64,
     /// What came of it.
@@ -101,7 +123,7 @@ pub async fn drill(program: &Path, plan: Plan) -> Result<Row, Fault> {
         Victims::All => std::mem::take(&mut crew),
         Victims::One => crew.drain(..1).collect(),
     };
-    victims.iter().try_for_each(|victim| victim.signal(Signal::KILL))?;
+    victims.iter().try_for_each(|victim| victim.signal(plan.manner.signal()))?;
     while crew.len() < plan.workers {
         crew.push(hire(plan.workers + crew.len())?);
     }
@@ -118,6 +140,7 @@ pub async fn drill(program: &Path, plan: Plan) -> Result<Row, Fault> {
         orphans: orphans.len(),
         resume_s: since(back.first()),
         half_resumed_s: since(back.get(back.len() / 2)),
+        all_resumed_s: since(back.last()),
         over_s: (over - killed_at).as_secs_f64(),
         verdict: Verdict::of(&office, ledger.book(), &runs, doubts).await?,
     })

@@ -2,7 +2,10 @@
 
 use mainstay::{App, ToolSet, prelude::*};
 
-use crate::tools::{Receipt, announce, file, look_up, ring, stamp};
+use crate::{
+    question::Question,
+    tools::{Receipt, announce, file, look_up, ring, stamp},
+};
 
 /// Steps of an errand, and so the subjects that the ledger must have seen once.
 pub const STEPS: u32 = 10;
@@ -85,6 +88,7 @@ pub fn app(ledger: crate::ledger::Line) -> App {
     App::new()
         .about("Runs errands, whatever happens to it")
         .flow::<Errand>()
+        .flow::<Question>()
         .tools(tools())
         .resource(ledger)
 }

@@ -10,6 +10,7 @@
 
 pub mod chance;
 pub mod crew;
+pub mod drill_decide;
 pub mod drill_freeze;
 pub mod drill_kill;
 pub mod drill_storm;
@@ -19,6 +20,7 @@ pub mod ledger;
 pub mod network;
 pub mod person;
 pub mod place;
+pub mod question;
 pub mod server;
 pub mod tools;
 pub mod verdict;

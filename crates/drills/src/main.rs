@@ -4,7 +4,8 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use mainstay_drills::{
-    Fault, chance, drill_freeze, drill_kill, drill_storm, errand, ledger::Line, place::Kind,
+    Fault, chance, drill_decide, drill_freeze, drill_kill, drill_storm, errand, ledger::Line,
+    place::Kind,
 };
 use serde::Serialize;
 
@@ -28,6 +29,12 @@ enum Drill {
         /// Who is killed
         #[arg(long, default_value = "all")]
         victims: drill_kill::Victims,
+        /// Whether they are killed or asked
+        #[arg(long, default_value = "kill")]
+        manner: drill_kill::Manner,
+        /// Workers
+        #[arg(long, default_value_t = 4)]
+        workers: usize,
     },
     /// Kills, freezes, cuts off and parts workers from Postgres at random, and crashes it once
     Storm {
@@ -40,6 +47,18 @@ enum Drill {
         /// The workers' lease, in seconds
         #[arg(long, default_value_t = 2)]
         lease: u64,
+    },
+    /// Decides reviews of parked runs, one at a time, and measures until the run calls on
+    Decide {
+        /// `sqlite` or `postgres`
+        #[arg(long)]
+        store: Kind,
+        /// Where the worker is: in the process that decides, or in one of its own
+        #[arg(long)]
+        worker: drill_decide::Where,
+        /// Decisions
+        #[arg(long, default_value_t = 40)]
+        times: u32,
     },
     /// Freezes workers past their lease, eight at a time, and lets them go on
     Freeze {
@@ -56,7 +75,7 @@ enum Drill {
 }
 
 /// Any first word that is no drill is for the worker.
-const DRILLS: &[&str] = &["kill", "storm", "freeze", "--help", "-h", "help"];
+const DRILLS: &[&str] = &["kill", "storm", "decide", "freeze", "--help", "-h", "help"];
 
 fn main() -> Result<ExitCode, Fault> {
     let first = std::env::args().nth(1);
@@ -78,8 +97,9 @@ fn drill(drill: Drill) -> Result<(), Fault> {
     let program: PathBuf = std::env::current_exe()?;
     runtime.block_on(async {
         match drill {
-            Drill::Kill { store, runs, victims } => {
-                let plan = drill_kill::Plan { runs, victims, ..drill_kill::Plan::table(store) };
+            Drill::Kill { store, runs, victims, manner, workers } => {
+                let plan = drill_kill::Plan::table(store);
+                let plan = drill_kill::Plan { runs, victims, manner, workers, ..plan };
                 print(&drill_kill::drill(&program, plan).await?)
             }
             Drill::Storm { seconds, seed, lease } => {
@@ -87,6 +107,10 @@ fn drill(drill: Drill) -> Result<(), Fault> {
                     (Duration::from_secs(seconds), seed.unwrap_or_else(chance::seed));
                 let plan = drill_storm::Plan { span, workers: 4, lease, seed };
                 print(&drill_storm::drill(&program, plan, &tell).await?)
+            }
+            Drill::Decide { store, worker, times } => {
+                let plan = drill_decide::Plan { kind: store, worker, times };
+                print(&drill_decide::drill(&program, plan).await?)
             }
             Drill::Freeze { store: kind, times, seed } => {
                 let seed = seed.unwrap_or_else(chance::seed);

@@ -30,6 +30,7 @@ use serde_json::json;
 use crate::{
     Fault,
     errand::{self, Errand},
+    question::Question,
 };
 
 /// Runs started at the same time.
@@ -138,12 +139,21 @@ impl Place {
     /// # Errors
     /// The database does not answer.
     pub async fn office(&self) -> Result<Office, Fault> {
+        self.office_with(Resources::new()).await
+    }
+
+    /// Opens a runtime that can also drive, with what its tools work on.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn office_with(&self, resources: Resources) -> Result<Office, Fault> {
         let store = self.store().await?;
-        let tools = errand::tools().open(Resources::new(), Arc::new(SystemClock))?;
+        let tools = errand::tools().open(resources, Arc::new(SystemClock))?;
         let schema = tools.schema();
         let tools = (Arc::new(tools) as Arc<_>, schema as Arc<_>);
         let mut flows = Flows::default();
         flows.add(Errand::program());
+        flows.add(Question::program());
         let models = ModelCatalog::new(Arc::new(Prices::bundled()));
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let runtime = Runtime::new(store, clock, entropy, flows, models, tools);
