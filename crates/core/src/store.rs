@@ -90,4 +90,11 @@ impl std::error::Error for StoreError {}
 pub trait Store: Send + Sync {
     /// Carries out one operation, in one transaction unless its documentation says otherwise.
     async fn execute(&self, operation: Operation) -> Result<Reply, StoreError>;
+
+    /// Returns when a run may have become ready. It only saves time: hints may be lost, may come
+    /// for nothing, and a store that cannot tell never returns, so whoever waits for work also
+    /// looks by itself.
+    async fn hinted(&self) {
+        std::future::pending().await
+    }
 }

@@ -45,6 +45,10 @@ const fn only_reads(operation: &Operation) -> bool {
 
 #[async_trait]
 impl Store for Patient {
+    async fn hinted(&self) {
+        self.store.hinted().await;
+    }
+
     async fn execute(&self, operation: Operation) -> Result<Reply, StoreError> {
         if !only_reads(&operation) {
             return self.store.execute(operation).await;

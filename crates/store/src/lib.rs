@@ -3,7 +3,8 @@
 //! In reading order: [`model`] says what every operation means, without IO; [`conformance`] asks
 //! any store whether it agrees; [`sqlite`] and [`postgres`] are two that do. What both databases
 //! share stands beside them: what is refused before a table is touched (`sound`), how rows
-//! are written as bytes (`wire`), how payloads are kept (`payload`), whose clock counts (`clock`).
+//! are written as bytes (`wire`), how payloads are kept (`payload`), whose clock counts (`clock`),
+//! which operations make a run ready (`hint`).
 //! [`reference`] measures what the database does without any of it.
 
 pub mod conformance;
@@ -13,6 +14,7 @@ pub mod reference;
 pub mod sqlite;
 
 pub(crate) mod clock;
+pub(crate) mod hint;
 pub(crate) mod payload;
 pub(crate) mod sound;
 pub(crate) mod wire;

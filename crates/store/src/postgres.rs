@@ -2,7 +2,8 @@
 //!
 //! Connections are few and each belongs to one task: some commit journals, all that waits in one
 //! statement; some do everything else; each worker session has one of its own for its beats and
-//! its lock. Nothing here polls, and nothing is notified inside a transaction that writes.
+//! its lock. Nothing here polls, and nothing is notified inside a transaction that writes: hints
+//! go through a connection of their own.
 
 mod append;
 mod claim;
@@ -12,6 +13,7 @@ mod deliver;
 mod facts;
 mod failure;
 mod flows;
+mod hint;
 mod index;
 mod lane;
 mod migrate;
@@ -46,11 +48,15 @@ use tokio::task::JoinHandle;
 
 use self::{
     connect::{Address, Link, Purpose},
+    hint::{Ear, Mouth},
     lane::{AppendJob, Job},
     queue::Queue,
     shared::Shared,
 };
-use crate::clock::StoreClock;
+use crate::{
+    clock::StoreClock,
+    hint::{gives_back, makes_ready},
+};
 
 /// How a server is used.
 #[derive(Debug, Clone)]
@@ -109,6 +115,8 @@ pub struct PostgresStore {
     appends: Arc<Queue<AppendJob>>,
     jobs: Arc<Queue<Job>>,
     controls: Mutex<HashMap<SessionId, Arc<Queue<Job>>>>,
+    mouth: Mouth,
+    ear: Ear,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -121,7 +129,10 @@ impl PostgresStore {
     pub async fn connect(url: &str, options: PostgresOptions) -> Result<Self, StoreError> {
         let address = Address::read(url, options.patience)?;
         let shared = Arc::new(Shared::new(options.clock, options.patience));
+        let (mouth, speaks) = Mouth::open(Link::new(address.clone(), Purpose::Control));
         let store = Self {
+            ear: Ear::new(address.clone()),
+            mouth,
             address,
             shared,
             appends: Arc::new(Queue::new()),
@@ -129,6 +140,7 @@ impl PostgresStore {
             controls: Mutex::default(),
             tasks: Mutex::default(),
         };
+        store.keep(speaks);
         let mut first = store.link(Purpose::Ordinary);
         first.bare().await.map_err(|failed| failed.told(None))?;
         store.spawn_jobs(&store.jobs, first);
@@ -156,6 +168,8 @@ impl PostgresStore {
         self.appends.close();
         self.jobs.close();
         lock(&self.controls).drain().for_each(|(_, control)| control.close());
+        self.mouth.close();
+        self.ear.close();
     }
 
     fn link(&self, purpose: Purpose) -> Link {
@@ -215,14 +229,27 @@ impl PostgresStore {
 impl Store for PostgresStore {
     async fn execute(&self, operation: Operation) -> Result<Reply, StoreError> {
         if let Operation::Append(parts) = operation {
-            return lane::ask_append(&self.appends, parts).await.map(Reply::Append);
+            let gives_back = gives_back(&parts);
+            let answers = lane::ask_append(&self.appends, parts).await?;
+            if gives_back {
+                self.mouth.say();
+            }
+            return Ok(Reply::Append(answers));
         }
         let queue = self.queue_of(&operation);
         let ending =
             if let Operation::CloseSession(session) = operation { Some(session) } else { None };
         let reply = lane::ask(&queue, operation).await;
         ending.into_iter().for_each(|session| self.drop_control(session));
+        if reply.as_ref().is_ok_and(makes_ready) {
+            self.ear.heard();
+            self.mouth.say_and_wait().await;
+        }
         reply
+    }
+
+    async fn hinted(&self) {
+        self.ear.hinted().await;
     }
 }
 

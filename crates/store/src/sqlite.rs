@@ -8,6 +8,7 @@ mod append;
 mod claim;
 mod error;
 mod flows;
+mod hint;
 mod inbox;
 mod index;
 mod journal;
@@ -43,10 +44,11 @@ use sqlx::{
 
 use self::{
     error::store_error,
+    hint::Ear,
     scope::{Isolation, Scope},
     writer::Writer,
 };
-use crate::clock::StoreClock;
+use crate::{clock::StoreClock, hint::makes_ready};
 
 const READERS: u32 = 4;
 
@@ -106,6 +108,7 @@ pub struct SqliteStore {
     writer: Writer,
     task: tokio::task::JoinHandle<()>,
     readers: SqlitePool,
+    ear: Ear,
 }
 
 impl SqliteStore {
@@ -128,7 +131,8 @@ impl SqliteStore {
             .test_before_acquire(false)
             .connect_lazy_with(connect.pragma("query_only", "ON"));
         let (writer, task) = Writer::start(db, options.clock.clone());
-        let store = Self { path, clock: options.clock, writer, task, readers };
+        let ear = Ear::new(&path, readers.clone());
+        let store = Self { path, clock: options.clock, writer, task, readers, ear };
         if found < schema::WANTED && options.missing == Missing::Make {
             store.writer.execute(Operation::Migrate(())).await?;
         }
@@ -143,7 +147,8 @@ impl SqliteStore {
 
     /// Waits until everything that was asked for is written and the file is closed.
     pub async fn close(self) {
-        let Self { writer, task, readers, .. } = self;
+        let Self { writer, task, readers, ear, .. } = self;
+        drop(ear);
         readers.close().await;
         drop(writer);
         if let Err(error) = task.await {
@@ -200,8 +205,18 @@ impl Store for SqliteStore {
             | Operation::OutboxDone(_)
             | Operation::Decide(_)
             | Operation::RefreshIndex(_)
-            | Operation::RebuildIndex(()) => self.writer.execute(operation).await,
+            | Operation::RebuildIndex(()) => {
+                let reply = self.writer.execute(operation).await?;
+                if makes_ready(&reply) {
+                    self.ear.heard();
+                }
+                Ok(reply)
+            }
         }
+    }
+
+    async fn hinted(&self) {
+        self.ear.hinted().await;
     }
 }
 

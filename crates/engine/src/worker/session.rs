@@ -146,12 +146,13 @@ impl Session {
             self.wish_for(full);
             let pause = if found > 0 && !full { Duration::ZERO } else { idle };
             let pause = pause.min(next_beat.saturating_sub(clock.boot()));
-            let nudges = self.desk.nudges.clone();
+            let (nudges, store) = (self.desk.nudges.clone(), self.desk.runtime.store.clone());
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.desk.lease.lost() => {}
                 Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
                 () = nudges.claim.notified(), if !full => idle = options.poll.0,
+                () = store.hinted(), if !full => idle = options.poll.0,
                 () = clock.sleep(pause) => {}
             }
         }

@@ -66,6 +66,11 @@ impl Address {
         Ok(Self { options, patience })
     }
 
+    /// Returns how a driver reaches it.
+    pub(super) fn options(&self) -> PgConnectOptions {
+        self.options.clone()
+    }
+
     /// Connects, once.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgConnection, Failed> {
         let connecting = PgConnection::connect_with(&self.options);
