@@ -121,7 +121,7 @@ pub async fn drill(program: &Path, plan: Plan) -> Result<Row, Fault> {
     let killed_at = SystemClock.boot();
     let victims: Vec<Worker> = match plan.victims {
         Victims::All => std::mem::take(&mut crew),
-        Victims::One => crew.drain(..1).collect(),
+        Victims::One => vec![crew.swap_remove(busiest(&before, &crew))],
     };
     victims.iter().try_for_each(|victim| victim.signal(plan.manner.signal()))?;
     while crew.len() < plan.workers {
@@ -154,6 +154,12 @@ async fn reached(ledger: &Ledger, calls: usize) -> Result<(), Fault> {
         }
     };
     tokio::time::timeout(PATIENCE, wait).await.map_err(|_| "the errands are not begun".into())
+}
+
+/// Returns the place of the worker that the most errands are with.
+fn busiest(before: &[Arrival], crew: &[Worker]) -> usize {
+    let errands = |place: &usize| crew.get(*place).map(|of| orphans(before, &[of.id]).len());
+    (0..crew.len()).max_by_key(errands).unwrap_or_default()
 }
 
 /// Returns the errands whose last call came from a victim and was not their last step.
