@@ -94,19 +94,21 @@ pub async fn drill(program: &Path, plan: Plan) -> Result<Figures, Fault> {
         worker.await??;
     }
     drop(hired);
-    took.sort_unstable();
-    let percentile = |percent: usize| {
-        let rank = (took.len() * percent).div_ceil(100).saturating_sub(1);
-        took.get(rank).map_or(f64::NAN, |took| took.as_secs_f64() * 1e3)
-    };
     Ok(Figures {
         store: plan.kind.name(),
         same_process: plan.worker == Where::Here,
         decisions: took.len(),
-        p50_ms: percentile(50),
-        p95_ms: percentile(95),
-        max_ms: percentile(100),
+        p50_ms: percentile(&mut took, 50),
+        p95_ms: percentile(&mut took, 95),
+        max_ms: percentile(&mut took, 100),
     })
+}
+
+/// Returns a percentile in milliseconds, by nearest rank.
+pub fn percentile(took: &mut [Duration], percent: usize) -> f64 {
+    took.sort_unstable();
+    let rank = (took.len() * percent).div_ceil(100).saturating_sub(1);
+    took.get(rank).map_or(f64::NAN, |took| took.as_secs_f64() * 1e3)
 }
 
 /// Starts questions, and returns their reviews once all are parked.
@@ -123,7 +125,14 @@ async fn parked(office: &Office, times: u32) -> Result<Vec<ReviewRow>, Fault> {
 }
 
 /// Decides, and returns how long after that the run called.
-async fn decide(office: &Office, ledger: &Ledger, review: ReviewRow) -> Result<Duration, Fault> {
+///
+/// # Errors
+/// The decision does not count, or the run does not go on.
+pub async fn decide(
+    office: &Office,
+    ledger: &Ledger,
+    review: ReviewRow,
+) -> Result<Duration, Fault> {
     let before = ledger.book().len();
     let (id, digest) = (review.request.review_id, review.request.subject_digest);
     let decision = Decision::Approve { note: None };

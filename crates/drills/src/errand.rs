@@ -3,8 +3,10 @@
 use mainstay::{App, ToolSet, prelude::*};
 
 use crate::{
+    bomb::Bomb,
+    march::March,
     question::Question,
-    tools::{Receipt, announce, file, look_up, ring, stamp},
+    tools::{Receipt, announce, explode, file, look_up, ring, stamp},
 };
 
 /// Steps of an errand, and so the subjects that the ledger must have seen once.
@@ -81,6 +83,7 @@ pub fn tools() -> ToolSet {
         .native::<stamp>()
         .native::<file>()
         .native::<ring>()
+        .native::<explode>()
 }
 
 /// Returns the program that workers run.
@@ -89,6 +92,8 @@ pub fn app(ledger: crate::ledger::Line) -> App {
         .about("Runs errands, whatever happens to it")
         .flow::<Errand>()
         .flow::<Question>()
+        .flow::<March>()
+        .flow::<Bomb>()
         .tools(tools())
         .resource(ledger)
 }

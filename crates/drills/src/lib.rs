@@ -8,15 +8,20 @@
 //! The program is also the worker that it kills: any first word that is no drill goes to the
 //! command line of [`errand::app`].
 
+pub mod bomb;
 pub mod chance;
 pub mod crew;
+pub mod drill_bomb;
 pub mod drill_decide;
 pub mod drill_freeze;
 pub mod drill_kill;
+pub mod drill_long;
+pub mod drill_parked;
 pub mod drill_storm;
 pub mod errand;
 pub mod feed;
 pub mod ledger;
+pub mod march;
 pub mod network;
 pub mod person;
 pub mod place;

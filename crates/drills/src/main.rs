@@ -4,8 +4,8 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 use mainstay_drills::{
-    Fault, chance, drill_decide, drill_freeze, drill_kill, drill_storm, errand, ledger::Line,
-    place::Kind,
+    Fault, chance, drill_bomb, drill_decide, drill_freeze, drill_kill, drill_long, drill_parked,
+    drill_storm, errand, ledger::Line, place::Kind,
 };
 use serde::Serialize;
 
@@ -60,6 +60,30 @@ enum Drill {
         #[arg(long, default_value_t = 40)]
         times: u32,
     },
+    /// Wakes a run of many steps, and some of ten
+    Long {
+        /// `sqlite` or `postgres`
+        #[arg(long)]
+        store: Kind,
+        /// Steps
+        #[arg(long, default_value_t = 10_000)]
+        steps: u32,
+    },
+    /// Parks many runs, and wakes some
+    Parked {
+        /// `sqlite` or `postgres`
+        #[arg(long)]
+        store: Kind,
+        /// Runs
+        #[arg(long, default_value_t = 100_000)]
+        runs: u32,
+    },
+    /// Drives a run that kills its workers
+    Bomb {
+        /// `sqlite` or `postgres`
+        #[arg(long)]
+        store: Kind,
+    },
     /// Freezes workers past their lease, eight at a time, and lets them go on
     Freeze {
         /// `sqlite` or `postgres`
@@ -75,7 +99,8 @@ enum Drill {
 }
 
 /// Any first word that is no drill is for the worker.
-const DRILLS: &[&str] = &["kill", "storm", "decide", "freeze", "--help", "-h", "help"];
+const DRILLS: &[&str] =
+    &["kill", "storm", "long", "parked", "bomb", "decide", "freeze", "--help", "-h", "help"];
 
 fn main() -> Result<ExitCode, Fault> {
     let first = std::env::args().nth(1);
@@ -112,6 +137,13 @@ fn drill(drill: Drill) -> Result<(), Fault> {
                 let plan = drill_decide::Plan { kind: store, worker, times };
                 print(&drill_decide::drill(&program, plan).await?)
             }
+            Drill::Long { store, steps } => {
+                print(&drill_long::drill(&program, store, steps).await?)
+            }
+            Drill::Parked { store, runs } => {
+                print(&drill_parked::drill(&program, store, runs).await?)
+            }
+            Drill::Bomb { store } => print(&drill_bomb::drill(&program, store, 20).await?),
             Drill::Freeze { store: kind, times, seed } => {
                 let seed = seed.unwrap_or_else(chance::seed);
                 let plan = drill_freeze::Plan { kind, times, at_a_time: 8, lease: 1, seed };

@@ -29,7 +29,9 @@ use serde_json::json;
 
 use crate::{
     Fault,
+    bomb::Bomb,
     errand::{self, Errand},
+    march::March,
     question::Question,
 };
 
@@ -154,6 +156,8 @@ impl Place {
         let mut flows = Flows::default();
         flows.add(Errand::program());
         flows.add(Question::program());
+        flows.add(March::program());
+        flows.add(Bomb::program());
         let models = ModelCatalog::new(Arc::new(Prices::bundled()));
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let runtime = Runtime::new(store, clock, entropy, flows, models, tools);

@@ -76,3 +76,9 @@ async fn find(cx: &ToolContext, errand: u32, step: u32) -> Reconciled<Receipt> {
 pub async fn ring(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, ToolFailure> {
     act(cx, Word::Act, errand, step).await
 }
+
+/// Ends the process that it runs in, as a fault in foreign code does.
+#[tool(effect = read)]
+pub async fn explode() -> Result<(), ToolFailure> {
+    std::process::abort()
+}

@@ -1,5 +1,6 @@
 //! Drills short enough for every build; the long ones run by command.
 
+mod bomb;
 mod hints;
 mod kill;
 mod storm;

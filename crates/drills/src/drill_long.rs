@@ -1,0 +1,84 @@
+//! How soon a run goes on that has a long journal, beside one with a short one.
+
+use std::{path::Path, time::Duration};
+
+use mainstay::StartRun;
+use mainstay_core::{budget::Limits, port::Clock, store::row::ReviewFilter};
+use mainstay_engine::system::SystemClock;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::{
+    Fault,
+    crew::Agency,
+    drill_decide::{decide, percentile},
+    ledger::Ledger,
+    march::RESTS,
+    place::{Kind, Office, Place},
+};
+
+/// How long a march may take before the drill gives up on it.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// How many short marches are beside the long one.
+const SHORT: usize = 4;
+
+/// How soon.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figures {
+    /// The store.
+    pub store: &'static str,
+    /// Steps of the long one; the short one has 10.
+    pub steps: u32,
+    /// How long the long march took.
+    pub marched_s: f64,
+    /// From a decision to the next call, median, of the short ones.
+    pub short_ms: f64,
+    /// And of the long one.
+    pub long_ms: f64,
+    /// The one by the other.
+    pub ratio: f64,
+}
+
+/// Drills.
+///
+/// # Errors
+/// A database or a worker cannot be had, or a run does not go on.
+pub async fn drill(program: &Path, kind: Kind, steps: u32) -> Result<Figures, Fault> {
+    let ledger = Ledger::open(Duration::ZERO).await?;
+    let place = Place::make(kind).await?;
+    let office = place.office().await?;
+    let _worker = Agency::new(program, place.url(), ledger.line()).hire("marcher")?;
+    office.staffed(1, PATIENCE).await?;
+    let began = SystemClock.boot();
+    let mut long = march(&office, &ledger, steps).await?;
+    let marched = SystemClock.boot() - began - long.iter().sum::<Duration>();
+    let mut short = Vec::new();
+    for _ in 0..SHORT {
+        short.extend(march(&office, &ledger, 10).await?);
+    }
+    let (short_ms, long_ms) = (percentile(&mut short, 50), percentile(&mut long, 50));
+    Ok(Figures {
+        store: kind.name(),
+        steps,
+        marched_s: marched.as_secs_f64(),
+        short_ms,
+        long_ms,
+        ratio: long_ms / short_ms,
+    })
+}
+
+/// Goes so many steps, and returns how soon it went on after each rest.
+async fn march(office: &Office, ledger: &Ledger, steps: u32) -> Result<Vec<Duration>, Fault> {
+    let limits = Limits { depth: Some(u64::from(steps) * 2 + 100), ..Limits::none() };
+    let wish = StartRun::new("march", json!({ "steps": steps }));
+    let run_id = office.runtime.start(StartRun { limits, ..wish }).await?.run_id;
+    let mut took = Vec::new();
+    for _ in 0..RESTS {
+        tokio::time::timeout(PATIENCE, office.runtime.settle(run_id)).await??;
+        let reviews = office.runtime.store.reviews(ReviewFilter::OfRun(run_id)).await?;
+        let review = reviews.into_iter().find(|review| review.open).ok_or("it does not rest")?;
+        took.push(decide(office, ledger, review).await?);
+    }
+    Ok(took)
+}
