@@ -7,7 +7,7 @@ mod proof;
 mod rescue;
 mod session;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{code::Code, flow::FlowVersion};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,9 @@ pub struct WorkerReport {
     /// Sessions it lost to others.
     pub sessions_lost: u64,
 }
+
+/// Pause before a store that went away is asked for a new session again.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// Drives runs until it is told to stop.
 #[derive(Debug, Clone)]
@@ -40,15 +43,26 @@ impl Worker {
     /// Registers the flows, then claims and drives runs until `stop`. A stop is graceful: nothing
     /// new is claimed, calls under way end within the drain time, and every run is given back.
     ///
-    /// A session that is lost is over for good; the process goes on under a new one.
+    /// A session that is lost is over for good; the process goes on under a new one, as soon as the
+    /// store gives it one.
     ///
     /// # Errors
     /// The store refuses what a worker must do first: register its flows and open a session.
     pub async fn run(self, stop: CancellationToken) -> Result<WorkerReport, EngineError> {
         self.register().await?;
-        let mut report = WorkerReport::default();
+        let (mut report, mut had_one) = (WorkerReport::default(), false);
         while !stop.is_cancelled() {
-            let over = session::run(&self.runtime, &self.name, &stop).await?;
+            let over = match session::run(&self.runtime, &self.name, &stop).await {
+                Ok(over) => over,
+                // It was there before, and may come back.
+                Err(error) if had_one && error.code == Code::StoreUnreachable => {
+                    tracing::warn!(worker = %self.name, %error, "no new session yet");
+                    self.pause(&stop).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            had_one = true;
             report.claimed += over.claimed;
             if over.lost {
                 report.sessions_lost += 1;
@@ -56,6 +70,13 @@ impl Worker {
             }
         }
         Ok(report)
+    }
+
+    async fn pause(&self, stop: &CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.runtime.clock.sleep(AGAIN) => {}
+        }
     }
 
     /// Makes this process's flows known. A version number that stands for another graph is refused:

@@ -13,13 +13,14 @@ fn tell(text: String) {
 /// Every kind of blow comes at least once: the first ones are one of each.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_loses_and_repeats_nothing() {
-    let span = Duration::from_secs(10);
+    let span = Duration::from_secs(8);
     let plan = drill_storm::Plan { span, workers: 4, lease: 1, seed: chance::seed() };
     let report = drill_storm::drill(Path::new(PROGRAM), plan, &tell).await.unwrap();
     assert!(report.verdict.is_clean() && report.unexplained_ever == 0, "{report:#?}");
     let blows = &report.blows;
     let parted = usize::from(network::is_possible().await);
     assert!(blows.killed > 0 && blows.frozen > 0 && blows.terminated > 0, "{blows:?}");
+    assert_eq!(blows.gave_up, 0, "a worker outlives the database's absence: {blows:?}");
     assert!(blows.crashed == 1 && blows.parted >= parted, "{blows:?}");
 }
 
