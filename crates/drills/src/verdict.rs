@@ -15,6 +15,9 @@ use crate::{
 /// What came of a drill's errands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
+    /// All that must not be: errands that did not complete, steps lost or repeated, unfinished runs
+    /// without a reason.
+    pub astray: usize,
     /// Errands that were begun.
     pub runs: usize,
     /// Those that completed.
@@ -59,7 +62,8 @@ impl Verdict {
         endings.iter().flatten().for_each(|why| *failed.entry(why.clone()).or_default() += 1);
         let fates = book.arrivals();
         let count = |fate| fates.iter().filter(|arrival| arrival.fate == fate).count();
-        Ok(Self {
+        let verdict = Self {
+            astray: 0,
             runs: runs.len(),
             completed: endings.iter().filter(|why| why.is_none()).count(),
             failed,
@@ -71,12 +75,15 @@ impl Verdict {
             in_doubt: doubts.values().map(Vec::len).sum(),
             unexplained: office.runtime.store.unexplained(()).await?.len(),
             doubts: doubts.into_iter().map(|(run_id, said)| (run_id.to_string(), said)).collect(),
-        })
+        };
+        let unfinished = verdict.runs - verdict.completed;
+        let astray = unfinished + verdict.lost + verdict.repeated + verdict.unexplained;
+        Ok(Self { astray, ..verdict })
     }
 
     /// Returns whether everything happened that had to, and nothing twice.
     #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.completed == self.runs && self.lost == 0 && self.repeated == 0 && self.unexplained == 0
+    pub const fn is_clean(&self) -> bool {
+        self.astray == 0
     }
 }
