@@ -95,6 +95,9 @@ pub struct Projection {
     pub leave: Option<Leave>,
     /// The output's place.
     pub output: Option<Held>,
+    /// The id it was started under, if it has moved since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born: Option<RunId>,
 }
 
 /// A journal that does not fold.
@@ -168,6 +171,7 @@ impl Projection {
             finished: None,
             leave: None,
             output: None,
+            born: None,
         };
         for step in wiring.starts() {
             run.make_due(step, BTreeMap::new());
@@ -218,7 +222,7 @@ impl Projection {
 
     fn take(&mut self, wiring: &Wiring, at: Timestamp, entry: &Entry) -> Result<(), FoldError> {
         match entry {
-            Entry::Created(_) => return Err(FoldError::Headless),
+            Entry::Created(_) | Entry::Rehomed(_) => return Err(FoldError::Headless),
             Entry::Claimed { session, .. } => self.claimed(*session),
             Entry::StepStarted { step, attempt, body } => {
                 self.begin_step(wiring, step, Began { at, attempt: *attempt, body: *body })?;
@@ -266,7 +270,7 @@ impl Projection {
                 self.ledger.release_advance();
                 self.wait = Some(wait.clone());
             }
-            Entry::Checkpoint { .. } => {}
+            Entry::Checkpoint { .. } | Entry::Moved { .. } => {}
             Entry::Finished(end) => self.finish(end),
         }
         Ok(())
@@ -347,7 +351,7 @@ impl Projection {
             .filter(|effect| effect.resolution.is_none())
             .filter_map(|effect| effect.wait.as_ref().map(|wait| (effect, wait)))
             .collect();
-        waits.sort_by_key(|(effect, _)| effect.asked_at);
+        waits.sort_by_key(|(effect, _)| (effect.asked_at, effect.rank));
         waits
     }
 

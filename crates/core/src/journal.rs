@@ -176,6 +176,15 @@ pub enum Entry {
         /// The projection.
         fold: PayloadRef,
     },
+    /// This journal ended, and the run goes on in another.
+    Moved {
+        /// The run's id from now on.
+        to: RunId,
+        /// The link of the other journal's first row.
+        head: Digest,
+    },
+    /// The run goes on here; the fold stands on its own.
+    Rehomed(Box<Rehomed>),
     /// The run ended.
     Finished(Box<Finished>),
 }
@@ -189,6 +198,17 @@ pub struct Began {
     pub attempt: u32,
     /// Hash of the step's body.
     pub body: Digest,
+}
+
+/// How the journal of a run that moved begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rehomed {
+    /// The run's id before.
+    pub from: RunId,
+    /// The hash of the last row the old journal had then.
+    pub head: Digest,
+    /// The projection it begins from, self-contained.
+    pub fold: PayloadRef,
 }
 
 /// How a run began.
@@ -383,6 +403,8 @@ impl Entry {
             Self::Released => "released",
             Self::Parked { .. } => "parked",
             Self::Checkpoint { .. } => "checkpoint",
+            Self::Moved { .. } => "moved",
+            Self::Rehomed(_) => "rehomed",
             Self::Finished(_) => "finished",
         }
     }

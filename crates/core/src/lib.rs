@@ -5,6 +5,7 @@
 
 pub mod breaker;
 pub mod budget;
+pub mod chain;
 pub mod code;
 pub mod digest;
 pub mod effect;
@@ -18,6 +19,7 @@ pub mod label;
 pub mod model;
 pub mod payload;
 pub mod port;
+pub mod rehome;
 pub mod retry;
 pub mod review;
 pub mod run;
@@ -26,3 +28,4 @@ pub mod store;
 pub mod time;
 pub mod tool;
 pub mod wait;
+pub mod week;

@@ -89,11 +89,15 @@ impl RunStatus {
         use RunStatus as S;
         let illegal = || IllegalTransition { status, entry: entry.kind() };
         let Some(now) = status else {
-            let first = matches!(entry, Entry::Created(_));
-            return if first { Ok(S::Queued) } else { Err(illegal()) };
+            let moved = matches!(entry, Entry::Rehomed(_));
+            let first = moved || matches!(entry, Entry::Created(_));
+            let begins = if moved { S::Parked } else { S::Queued };
+            return if first { Ok(begins) } else { Err(illegal()) };
         };
         match (now, entry) {
-            (_, Entry::Created(_)) => Err(illegal()),
+            (_, Entry::Created(_) | Entry::Rehomed(_)) => Err(illegal()),
+            // It waits on, elsewhere.
+            (S::Running, Entry::Moved { .. }) => Ok(S::Parked),
             (S::Queued | S::Running | S::Parked, Entry::Claimed { .. }) => Ok(S::Running),
             (S::Running, Entry::Parked { .. }) => Ok(S::Parked),
             (S::Running, Entry::Released) => Ok(S::Queued),

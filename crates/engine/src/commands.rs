@@ -15,7 +15,7 @@ use mainstay_core::{
     fold::Projection,
     id::{ReviewId, RunId},
     inbox::InboxBody,
-    journal::{Created, Entry, Head, JournalRow},
+    journal::{Created, Entry, Head, JournalRow, Position},
     label::Label,
     payload::{Held, Payload},
     review::{Decision, ReviewOutcome},
@@ -157,7 +157,7 @@ impl Runtime {
         Ok(NewRun { run_id, tenant, flow, priority: 100, key, first, parent, tags })
     }
 
-    /// Returns a run's row.
+    /// Returns a run's row. An id it had before it moved leads to it.
     ///
     /// # Errors
     /// There is none, or the store does not answer.
@@ -172,7 +172,8 @@ impl Runtime {
     /// There is none, its definition is not known, or the journal does not read back.
     pub async fn view(&self, run_id: RunId) -> Result<RunView, EngineError> {
         let row = self.row(run_id).await?;
-        let mut rows = self.whole_journal(run_id).await?;
+        let run_id = row.run_id;
+        let mut rows = self.journal_from(run_id, 1).await?;
         self.fetch_fold(run_id, &mut rows).await?;
         let wiring = self.wiring(&row.flow).await?;
         let projection =
@@ -226,14 +227,15 @@ impl Runtime {
         Ok(())
     }
 
-    pub(crate) async fn whole_journal(
+    pub(crate) async fn journal_from(
         &self,
         run_id: RunId,
+        first: Position,
     ) -> Result<Vec<JournalRow>, EngineError> {
         const PAGE: u32 = 2_000;
         let mut rows: Vec<JournalRow> = Vec::new();
         loop {
-            let from = rows.last().map_or(1, |row| row.position + 1);
+            let from = rows.last().map_or(first, |row| row.position + 1);
             let page = self.store.journal(JournalRequest { run_id, from, limit: PAGE }).await?;
             let full = page.len() == PAGE as usize;
             rows.extend(page);

@@ -40,8 +40,9 @@ impl Runtime {
     /// erased, or the store does not answer.
     pub async fn fork(&self, wish: ForkRun) -> Result<Started, EngineError> {
         let row = self.row(wish.run_id).await?;
+        let wish = ForkRun { run_id: row.run_id, ..wish };
         let wiring = self.wiring(&row.flow).await?;
-        let mut rows = self.whole_journal(wish.run_id).await?;
+        let mut rows = self.journal_from(wish.run_id, 1).await?;
         self.fetch_fold(wish.run_id, &mut rows).await?;
         let at = wish.at.unwrap_or_else(|| before_failure(&rows));
         rows.retain(|row| row.position <= at);

@@ -37,6 +37,7 @@ pub fn fold_with_head(
         (Some(fold), Entry::Created(created)) => {
             carried(first, &fold)?.resumed(run_id, &created, first.at)
         }
+        (Some(fold), Entry::Rehomed(_)) => carried(first, &fold)?.rehomed(run_id, first.at),
         (Some(fold), entry) => {
             let mut projection = carried(first, &fold)?;
             projection.apply(wiring, first.position, first.at, &entry)?;
@@ -65,6 +66,9 @@ pub fn begins_from(first: &JournalRow) -> Result<Option<PayloadRef>, EngineError
 fn origin(first: &Entry) -> Option<PayloadRef> {
     if let Entry::Checkpoint { fold } = first {
         return Some(fold.clone());
+    }
+    if let Entry::Rehomed(rehomed) = first {
+        return Some(rehomed.fold.clone());
     }
     let Entry::Created(created) = first else { return None };
     created.forked.as_ref().map(|fork| fork.fold.clone())

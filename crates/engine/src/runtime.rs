@@ -38,6 +38,11 @@ pub struct Options {
     /// A directory for the lock file that proves a worker's death on the same host; `None` where
     /// the file system is not local.
     pub proof_dir: Option<std::path::PathBuf>,
+    /// How long ended runs are kept; a week goes as a whole, and a run that waits longer moves to a
+    /// new one. `None` keeps everything.
+    pub retention: Option<Duration>,
+    /// A directory to which a week's journals are written before it is dropped; `None` for none.
+    pub export_dir: Option<std::path::PathBuf>,
 }
 
 impl Default for Options {
@@ -54,6 +59,8 @@ impl Default for Options {
             depth: 1_000,
             checkpoint_rows: 400,
             proof_dir: None,
+            retention: None,
+            export_dir: None,
         }
     }
 }

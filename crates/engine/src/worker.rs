@@ -6,6 +6,7 @@ mod control;
 mod proof;
 mod rescue;
 mod session;
+mod upkeep;
 
 use std::{sync::Arc, time::Duration};
 

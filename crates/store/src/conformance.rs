@@ -22,6 +22,7 @@ mod payloads;
 mod reviews;
 mod sessions;
 mod starting;
+mod weeks;
 mod world;
 
 use std::{
@@ -268,6 +269,20 @@ behaviours! { $
         a_run_without_a_wake_source_is_unexplained
         a_flow_version_is_known_once
         a_store_says_what_it_is
+    }
+    weeks {
+        a_run_that_moved_goes_on_under_its_new_id
+        an_id_that_moved_leads_to_the_run
+        what_a_run_waits_for_moves_with_it
+        only_a_run_at_rest_as_it_was_seen_is_moved
+        a_run_that_moved_is_not_started_again
+        payloads_are_lent_to_the_new_id
+        no_message_is_lost_to_a_move
+        a_duty_has_one_holder_at_a_time
+        an_old_week_is_dropped_as_a_whole
+        a_week_goes_in_bounded_pieces
+        a_key_leads_to_a_run_whose_week_is_gone
+        there_is_room_before_a_week_begins
     }
 }
 

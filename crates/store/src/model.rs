@@ -16,6 +16,7 @@ mod reviews;
 mod runs;
 mod sessions;
 mod timers;
+mod weeks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,19 @@ pub struct Model {
     changed: BTreeSet<RunId>,
     written: Vec<LocalWrite>,
     commits: u64,
+    /// Where runs that moved went.
+    aliases: BTreeMap<RunId, RunId>,
+    /// What runs that moved left: their tenant and their journal.
+    left: BTreeMap<RunId, (String, Vec<JournalRow>)>,
+    duties: BTreeMap<String, Duty>,
+}
+
+/// Who has a duty, for the how manieth time it was given, and until when.
+#[derive(Debug, Clone, PartialEq)]
+struct Duty {
+    holder: SessionId,
+    term: u64,
+    until: Timestamp,
 }
 
 /// A run: its row, what the row does not show, its journal and its inbox.
@@ -133,7 +147,7 @@ impl Model {
                 self.commits += 1;
                 Reply::Append(self.append(now, parts))
             }
-            O::Run(id) => Reply::Run(self.runs.get(id).map(|run| run.row.clone())),
+            O::Run(id) => Reply::Run(self.runs.get(&self.home(*id)).map(|run| run.row.clone())),
             O::Journal(request) => Reply::Journal(self.journal(request)),
             O::Payloads(request) => Reply::Payloads(self.payloads(request)),
             O::Inbox(request) => Reply::Inbox(self.inbox(request)),
@@ -147,6 +161,13 @@ impl Model {
             O::RebuildIndex(()) => Reply::RebuildIndex(self.rebuild_index()),
             O::ListRuns(filter) => Reply::ListRuns(self.list_runs(filter)),
             O::Unexplained(()) => Reply::Unexplained(self.unexplained()),
+            O::Hold(wish) => Reply::Hold(self.hold(now, wish)),
+            O::MakeWeeks(()) => Reply::MakeWeeks(weeks::made_by(now)),
+            O::Weeks(before) => Reply::Weeks(self.weeks(*before)),
+            O::WeekRuns(request) => Reply::WeekRuns(self.week_runs(request)),
+            O::LendPayloads(wish) => Reply::LendPayloads(self.lend_payloads(wish)),
+            O::Rehome(wish) => Reply::Rehome(self.rehome(wish)?),
+            O::DropWeek(wish) => Reply::DropWeek(self.drop_week(wish)),
         })
     }
 
@@ -157,7 +178,7 @@ impl Model {
         reviews.sort_by_key(|review| std::cmp::Reverse(reviews::age(review)));
         Snapshot {
             runs: self.runs.values().map(|run| run.row.clone()).collect(),
-            journals: self.runs.values().map(|run| run.journal.clone()).collect(),
+            journals: self.kept().map(|run_id| self.rows_of(run_id).to_vec()).collect(),
             inboxes: self.runs.values().map(|run| run.inbox.clone()).collect(),
             reviews,
             outbox: self.outbox.clone(),

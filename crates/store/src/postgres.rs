@@ -21,12 +21,14 @@ mod outbox;
 mod perform;
 mod queue;
 mod read;
+mod rehome;
 mod reviews;
 mod sessions;
 mod shared;
 mod timers;
 mod unexplained;
 mod week;
+mod weeks;
 
 use std::{
     collections::HashMap,

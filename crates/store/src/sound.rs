@@ -5,9 +5,10 @@
 
 use mainstay_core::{
     id::RunId,
+    journal::JournalRow,
     store::{
         StoreError,
-        operation::{Append, Delivery, NewRun, OpenSession, OutboxMessage, RowChange},
+        operation::{Append, Delivery, NewRun, OpenSession, OutboxMessage, Rehome, RowChange},
     },
 };
 
@@ -35,7 +36,7 @@ fn rows_follow(part: &Append) -> Result<(), String> {
         if row.epoch != part.epoch {
             return Err(format!("row {position} has epoch {}, not {}", row.epoch, part.epoch));
         }
-        if matches!(row.kind.as_str(), "created" | "claimed") {
+        if matches!(row.kind.as_str(), "created" | "claimed" | "moved" | "rehomed") {
             return Err(format!("an owner cannot append `{}`", row.kind));
         }
         text(&row.kind)?;
@@ -84,6 +85,22 @@ pub(crate) fn new_run(run: &NewRun) -> Result<(), StoreError> {
         )));
     }
     refuse(Some(run.run_id), [&run.tenant, &run.flow.name, key, &run.tags])
+}
+
+/// Says why a move can never be, if so: two rows end a journal, one begins another, and they name
+/// each other.
+pub(crate) fn rehome(wish: &Rehome) -> Result<(), StoreError> {
+    let [claimed, moved] = &wish.rows;
+    let next = wish.head.position + 1;
+    let follows = |row: &JournalRow, kind: &str, position| {
+        row.kind == kind && row.position == position && row.epoch == wish.epoch + 1
+    };
+    let ends = follows(claimed, "claimed", next) && follows(moved, "moved", next + 1);
+    if ends && follows(&wish.first, "rehomed", 1) && wish.run_id != wish.to {
+        return Ok(());
+    }
+    let why = format!("rows of {} and {} that make no move", wish.run_id, wish.to);
+    Err(StoreError::Illegal(why))
 }
 
 /// Says why a message can never be delivered, if so.

@@ -14,6 +14,7 @@ mod index;
 mod journal;
 mod local;
 mod pieces;
+mod rehome;
 mod reviews;
 mod runs;
 mod schema;
@@ -21,6 +22,7 @@ mod scope;
 mod sessions;
 mod timers;
 mod unexplained;
+mod weeks;
 mod writer;
 
 use std::{
@@ -183,7 +185,10 @@ impl Store for SqliteStore {
             | Operation::Inbox(_)
             | Operation::Outbox(_)
             | Operation::Reviews(_)
-            | Operation::Unexplained(()) => self.read(&operation).await,
+            | Operation::Unexplained(())
+            | Operation::MakeWeeks(())
+            | Operation::Weeks(_)
+            | Operation::WeekRuns(_) => self.read(&operation).await,
             Operation::ListRuns(_) => {
                 // Nobody runs a projection beside an embedded store: whoever looks brings the
                 // list up to date.
@@ -205,7 +210,11 @@ impl Store for SqliteStore {
             | Operation::OutboxDone(_)
             | Operation::Decide(_)
             | Operation::RefreshIndex(_)
-            | Operation::RebuildIndex(()) => {
+            | Operation::RebuildIndex(())
+            | Operation::Hold(_)
+            | Operation::LendPayloads(_)
+            | Operation::Rehome(_)
+            | Operation::DropWeek(_) => {
                 let reply = self.writer.execute(operation).await?;
                 if makes_ready(&reply) {
                     self.ear.heard();

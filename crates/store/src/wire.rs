@@ -1,12 +1,13 @@
 //! How values are written into columns, the same for both databases.
 
 use mainstay_core::{
-    digest::{Digest, canonical},
+    digest::Digest,
     id::{RunId, SessionId},
-    journal::{Entry, Epoch, JournalRow, Position, claim_link},
+    journal::{Epoch, JournalRow, Position},
     run::RunStatus,
     store::StoreError,
     time::Timestamp,
+    week::Week,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -14,12 +15,17 @@ use uuid::Uuid;
 /// A run with this many crashes is claimed alone, so that it takes no other run with it.
 pub(crate) const ALONE_FROM: u32 = 2;
 
-const WEEK_MILLIS: u64 = 7 * 24 * 60 * 60 * 1_000;
-
-/// Returns the week a run's payloads are kept under: that of the time in its id.
+/// Returns the number of the week a run is kept under.
 pub(crate) fn week(run_id: RunId) -> i64 {
-    let millis = run_id.uuid().as_u128() >> 80;
-    i64::try_from(u64::try_from(millis).unwrap_or(0) / WEEK_MILLIS).unwrap_or(0)
+    Week::of(run_id).number()
+}
+
+/// How many weeks after this one there is room for.
+pub(crate) const AHEAD: i64 = 2;
+
+/// Returns the last week there is room for.
+pub(crate) const fn made_by(this: Week) -> Week {
+    Week::from_number(this.number() + AHEAD)
 }
 
 /// Returns whether an entry of this kind shows that the run got somewhere: its crashes are
@@ -30,7 +36,7 @@ pub(crate) fn is_progress(kind: &str) -> bool {
 
 /// Returns whether nothing but a claim may follow an entry of this kind.
 pub(crate) fn ends_ownership(kind: &str) -> bool {
-    matches!(kind, "parked" | "released" | "finished")
+    matches!(kind, "parked" | "released" | "finished" | "moved" | "rehomed")
 }
 
 /// Returns the row that a claim appends.
@@ -41,18 +47,8 @@ pub(crate) fn claimed_row(
     epoch: Epoch,
     at: Timestamp,
 ) -> Result<JournalRow, StoreError> {
-    let hex = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
-    let entry = Entry::Claimed { session, nonce: hex };
-    Ok(JournalRow {
-        position,
-        epoch,
-        prev: Digest::ZERO,
-        link: claim_link(nonce),
-        kind: entry.kind().to_owned(),
-        at,
-        body: canonical(&entry).map_err(|e| StoreError::Corrupt(e.to_string()))?,
-        payloads: Vec::new(),
-    })
+    JournalRow::claimed(session, nonce, position, epoch, at)
+        .map_err(|e| StoreError::Corrupt(e.to_string()))
 }
 
 /// Returns the key a timer's message counts under.

@@ -42,6 +42,7 @@ impl Projection {
     /// forgotten so that they are issued anew, failures that nothing was built upon are forgotten so
     /// that they are tried again, and how the original ended does not matter.
     pub fn detach(&mut self) {
+        self.rank_steps();
         for step in &mut self.steps {
             step.effects.retain(|effect| effect.resolution.is_some());
             step.forget_failures(|_| true);
@@ -71,6 +72,7 @@ impl Projection {
         self.ledger = Ledger::new(created.limits);
         self.parent = None;
         self.tags.clone_from(&created.tags);
+        self.born = None;
         self.leave = created.forked.as_ref().map(|fork| fork.leave);
         self.status = RunStatus::Queued;
         (self.created_at, self.at, self.position) = (at, at, 1);
@@ -88,7 +90,7 @@ impl Projection {
 impl StepRun {
     /// Outcomes keep their order, and come before everything the fork will add: its journal counts
     /// from 1 again.
-    fn carry_order(&mut self) {
+    pub(crate) fn carry_order(&mut self) {
         self.effects.sort_by_key(|effect| effect.resolved_at);
         for effect in &mut self.effects {
             effect.asked_at = 1;

@@ -71,6 +71,9 @@ pub struct StepRun {
     pub undoes: Option<StepKey>,
     /// What its effects have used so far; the step's own limits are held against it.
     pub spent: Spend,
+    /// Its place among those that finished before the journal began.
+    #[serde(default, skip_serializing_if = "super::effects::is_first")]
+    pub rank: u32,
 }
 
 impl StepRun {
@@ -171,6 +174,7 @@ impl Projection {
             effects: Vec::new(),
             undoes: None,
             spent: Spend::ZERO,
+            rank: 0,
         });
         key
     }
@@ -379,6 +383,7 @@ impl Projection {
             .filter_map(|step| {
                 let undo = wiring.definition().step(&step.key.step)?.options.compensate.clone()?;
                 let place = step.output.as_ref().map_or(0, |output| output.at);
+                let place = (place, step.rank);
                 Some((place, step.key.clone(), undo))
             })
             .collect();

@@ -20,6 +20,11 @@ use crate::{
     store::{Store, StoreError},
     time::Timestamp,
     wait::WaitSet,
+    week::Week,
+};
+
+pub use super::week::{
+    DropWeek, DroppedWeek, HoldDuty, LendPayloads, Rehome, Rehoming, Term, WeekRuns,
 };
 
 macro_rules! operations {
@@ -94,6 +99,7 @@ operations! {
     /// refused by itself; the answers stand in the order of the parts.
     append: Append(Vec<Append>) -> Vec<Appended>;
     /// Returns a run's row.
+    /// An id that moved leads to the row it has now.
     run: Run(RunId) -> Option<RunRow>;
     /// Returns a run's journal from a position on, with the payloads that stand in its rows.
     journal: Journal(JournalRequest) -> Vec<JournalRow>;
@@ -103,6 +109,7 @@ operations! {
     /// Returns a run's messages after a position.
     inbox: Inbox(InboxRequest) -> Vec<InboxRow>;
     /// Puts a message into a run's inbox, once per key, and wakes the run if it was parked for it.
+    /// An id that moved leads to the run.
     deliver: Deliver(Delivery) -> Delivered;
     /// Turns due timers into messages; each run's in a transaction of its own. Returns how many
     /// fired, and when the next one is due.
@@ -123,6 +130,25 @@ operations! {
     list_runs: ListRuns(IndexFilter) -> Vec<IndexRow>;
     /// Returns unfinished runs with no row that says why they are not running; the doctor's check.
     unexplained: Unexplained(()) -> Vec<RunId>;
+    /// Takes or keeps a duty that one process has at a time, with a term that rises with each new
+    /// holder. `None` while another holds it.
+    hold: Hold(HoldDuty) -> Option<Term>;
+    /// Makes room for the runs of this week and the next ones, where a store needs it made. Returns
+    /// the last week there is room for.
+    make_weeks: MakeWeeks(()) -> Week;
+    /// Returns the weeks before one that journals are kept of, oldest first.
+    weeks: Weeks(Week) -> Vec<Week>;
+    /// Returns the runs that journals of a week are kept of, by id: those that live elsewhere now
+    /// among them.
+    week_runs: WeekRuns(WeekRuns) -> Vec<RunId>;
+    /// Copies a run's large payloads to another id of it. Returns how many are there now.
+    lend_payloads: LendPayloads(LendPayloads) -> u64;
+    /// Moves a parked run to another id, in one transaction: its journal ends and goes on there, its
+    /// row, inbox, timers and reviews follow, and the id it had leads to the new one.
+    rehome: Rehome(Box<Rehome>) -> Rehoming;
+    /// Drops a week: its journals, payloads and ended runs, with whatever those left behind. A week
+    /// with an unfinished run that has not moved is kept.
+    drop_week: DropWeek(DropWeek) -> DroppedWeek;
 }
 
 /// A worker process that wants to drive runs.

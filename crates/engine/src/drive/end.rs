@@ -58,7 +58,7 @@ impl Drive {
         };
         let body = InboxBody::ChildEnded {
             position: parent.position,
-            run_id: self.book.run.run_id,
+            run_id: self.book.run.born_as(),
             status: end.ending.status(),
             output: end.output.clone(),
             failure: end.failure.clone(),
@@ -66,7 +66,7 @@ impl Drive {
         };
         self.book.side.outbox.push(OutboxMessage::Tell {
             run_id: parent.run_id,
-            key: format!("child:{}", self.book.run.run_id),
+            key: format!("child:{}", self.book.run.born_as()),
             body: Box::new(body),
             payloads,
         });

@@ -1,5 +1,5 @@
 //! Loops that any worker may run, and run twice: takeover of the dead, timers, the outbox relay,
-//! the searchable list, the end of runs that nobody can drive.
+//! the searchable list, the end of runs that nobody can drive, old weeks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     control,
     proof::{Proof, Sign},
+    upkeep,
 };
 use crate::{drive::Desk, runtime::Runtime};
 
@@ -40,6 +41,7 @@ pub(super) fn start(desk: &Desk, end: &CancellationToken) -> JoinSet<()> {
     loops.spawn(reap(desk.clone(), end.clone()));
     loops.spawn(index(desk.clone(), end.clone()));
     loops.spawn(control::ends(desk.clone(), end.clone()));
+    loops.spawn(upkeep::upkeep(desk.clone(), end.clone()));
     loops
 }
 

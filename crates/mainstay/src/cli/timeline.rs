@@ -155,6 +155,10 @@ impl Timeline {
             Entry::Migrated { from, to, .. } => {
                 Told::new(format!("moved from v{} to v{}", from.version, to.version))
             }
+            Entry::Moved { to, .. } => Told::new(format!("goes on as {to}")),
+            Entry::Rehomed(before) => {
+                Told::new(format!("goes on from {}, whose week is dropped", before.from))
+            }
             Entry::Unwinding { cause } => unwinding(cause),
             Entry::Released => Told::new("given back to the queue").tone(Tone::Quiet),
             Entry::Parked { wait } => parked(row.at, wait),

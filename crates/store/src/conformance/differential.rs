@@ -89,11 +89,17 @@ async fn snapshot(store: &(dyn Store + 'static), runs: &[RunId]) -> Result<Snaps
         reviews: store.reviews(ReviewFilter::All(u32::MAX)).await?,
         outbox: by_place(store.outbox(u32::MAX).await?),
     };
+    ids.dedup();
     for run_id in ids {
-        snapshot.runs.extend(store.run(run_id).await?);
         let whole = JournalRequest { run_id, from: 1, limit: u32::MAX };
-        snapshot.journals.push(store.journal(whole).await?);
-        snapshot.inboxes.push(store.inbox(InboxRequest { run_id, after: 0 }).await?);
+        let journal = store.journal(whole).await?;
+        snapshot.journals.extend((!journal.is_empty()).then_some(journal));
+        // An id that moved leads to a run that is looked at under its own.
+        let row = store.run(run_id).await?.filter(|row| row.run_id == run_id);
+        if row.is_some() {
+            snapshot.inboxes.push(store.inbox(InboxRequest { run_id, after: 0 }).await?);
+        }
+        snapshot.runs.extend(row);
     }
     Ok(snapshot)
 }

@@ -16,6 +16,7 @@ impl Model {
     /// Puts a message into a run's inbox, once per key, and wakes the run if it was due.
     pub(super) fn deliver(&mut self, delivery: &Delivery) -> Result<Delivered, StoreError> {
         sound::delivery(delivery)?;
+        let delivery = &Delivery { run_id: self.home(delivery.run_id), ..delivery.clone() };
         let Some(run) = self.runs.get_mut(&delivery.run_id) else {
             return Ok(Delivered::Unknown);
         };

@@ -82,8 +82,11 @@ impl Model {
                 self.timers.keys().any(|(of, _)| *of == run_id)
             }
             Wait::Child { run_id: child } => {
-                let runs = self.runs.get(child).is_some_and(|run| !run.row.status.is_terminal());
-                runs || self.outbox.iter().any(|row| [run_id, *child].contains(&row.run_id))
+                let home = self.home(*child);
+                let row = self.runs.get(&home);
+                let runs = row.is_some_and(|run| !run.row.status.is_terminal());
+                let senders = [run_id, *child, home];
+                runs || self.outbox.iter().any(|row| senders.contains(&row.run_id))
             }
             Wait::Signal { .. }
             | Wait::Budget { .. }

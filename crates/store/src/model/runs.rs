@@ -59,7 +59,7 @@ impl Model {
                 CreatedRun::Conflict(*first)
             });
         }
-        if self.runs.contains_key(&new.run_id) {
+        if self.runs.contains_key(&new.run_id) || self.aliases.contains_key(&new.run_id) {
             return Ok(CreatedRun::Exists(new.run_id));
         }
         if let Some((place, input)) = key {
@@ -95,9 +95,8 @@ impl Model {
 
     /// Returns a part of a journal.
     pub(super) fn journal(&self, request: &JournalRequest) -> Vec<JournalRow> {
-        let rows = self.runs.get(&request.run_id).map(|run| run.journal.iter());
-        rows.into_iter()
-            .flatten()
+        self.rows_of(request.run_id)
+            .iter()
             .filter(|row| row.position >= request.from)
             .take(request.limit as usize)
             .cloned()
@@ -106,13 +105,14 @@ impl Model {
 
     /// Returns payloads in the order they are wanted.
     pub(super) fn payloads(&self, request: &PayloadRequest) -> Vec<Payload> {
-        let Some(run) = self.runs.get(&request.run_id) else { return Vec::new() };
+        let rows = self.rows_of(request.run_id);
         let inline = |digest, position| {
-            let row = run.journal.iter().find(|row| row.position == position)?;
+            let row = rows.iter().find(|row| row.position == position)?;
             row.payloads.iter().find(|payload| payload.digest() == digest)
         };
         let week = wire::week(request.run_id);
-        let large = |digest| self.payloads.get(&(week, run.row.tenant.clone(), digest));
+        let Some(tenant) = self.tenant_of(request.run_id) else { return Vec::new() };
+        let large = |digest| self.payloads.get(&(week, tenant.to_owned(), digest));
         let wanted = request.wanted.iter();
         wanted.filter_map(|&(d, at)| inline(d, at).or_else(|| large(d)).cloned()).collect()
     }

@@ -162,7 +162,8 @@ async fn insert(
 /// than the statement's view.
 async fn why_not(sql: &mut PgConnection, part: &Append) -> Result<Appended, Failed> {
     let row = sqlx::query(
-        "SELECT (SELECT link FROM mainstay.journal WHERE run_id = $1 AND position = $2 + 1),
+        "SELECT (SELECT link FROM mainstay.journal WHERE run_id = $1 AND position = $2 + 1
+                 AND EXISTS (SELECT FROM mainstay.runs WHERE run_id = $1)),
                 EXISTS (SELECT FROM mainstay.journal WHERE run_id = $1 AND position = $2
                         AND link = $3 AND epoch = $4
                         AND kind NOT IN ('parked', 'released', 'finished')),

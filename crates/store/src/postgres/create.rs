@@ -74,8 +74,16 @@ fn push_key(sql: &mut QueryBuilder<Postgres>, shared: &Shared, run: &NewRun) {
     sql.push_bind(run.run_id.uuid()).push(", mainstay.clock(");
     sql.push_bind(shared.simulated());
     sql.push("::bigint) WHERE NOT EXISTS (SELECT FROM mainstay.runs WHERE run_id = ");
-    sql.push_bind(run.run_id.uuid());
-    sql.push(") ON CONFLICT DO NOTHING RETURNING run_id), ");
+    sql.push_bind(run.run_id.uuid()).push(") AND NOT ");
+    push_moved(sql, run);
+    sql.push(" ON CONFLICT DO NOTHING RETURNING run_id), ");
+}
+
+/// Whether a run of that id was there and has moved: who starts it once more, by an old message,
+/// starts nothing.
+fn push_moved(sql: &mut QueryBuilder<Postgres>, run: &NewRun) {
+    sql.push("EXISTS (SELECT FROM mainstay.run_alias WHERE run_id = ");
+    sql.push_bind(run.run_id.uuid()).push(")");
 }
 
 fn push_run(sql: &mut QueryBuilder<Postgres>, run: &NewRun, lane: i32) {
@@ -93,6 +101,8 @@ fn push_run(sql: &mut QueryBuilder<Postgres>, run: &NewRun, lane: i32) {
     if run.key.is_some() {
         sql.push(" FROM kept");
     }
+    sql.push(" WHERE NOT ");
+    push_moved(sql, run);
     sql.push(" ON CONFLICT DO NOTHING RETURNING run_id, tenant, lane, priority)");
 }
 

@@ -7,7 +7,7 @@ use mainstay_core::{
 };
 use sqlx::{PgConnection, Row};
 
-use super::{failure::Failed, shared::Shared};
+use super::{failure::Failed, rehome::home, shared::Shared};
 use crate::{payload, sound, wire};
 
 /// The run's row is locked first, so positions rise without gaps, and neither a park nor a claim
@@ -80,9 +80,10 @@ pub(super) async fn deliver_from(
     timer: Option<&TimerRow>,
 ) -> Result<Outcome, Failed> {
     sound::delivery(delivery)?;
+    let mut run_id = delivery.run_id;
     for _ in 0..LOOKS {
         let row = sqlx::query(DELIVER)
-            .bind(delivery.run_id.uuid())
+            .bind(run_id.uuid())
             .bind(delivery.key.as_str())
             .bind(shared.simulated())
             .bind(wire::json(&delivery.body)?)
@@ -93,6 +94,13 @@ pub(super) async fn deliver_from(
             .fetch_one(&mut *sql)
             .await?;
         let fired = row.try_get("fired")?;
+        if timer.is_none()
+            && row.try_get::<Option<&str>, _>("status")?.is_none()
+            && let Some(home) = home(sql, run_id).await?
+        {
+            run_id = home;
+            continue;
+        }
         if let Some(delivered) = outcome(&row)? {
             return Ok(Outcome { delivered, fired });
         }

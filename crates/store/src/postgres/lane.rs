@@ -223,5 +223,7 @@ const fn is_read(operation: &Operation) -> bool {
             | Operation::Reviews(_)
             | Operation::ListRuns(_)
             | Operation::Unexplained(())
+            | Operation::Weeks(_)
+            | Operation::WeekRuns(_)
     )
 }

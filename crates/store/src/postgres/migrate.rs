@@ -10,10 +10,11 @@ use super::{connect::finish, failure::Failed};
 const STEPS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/postgres/0001_backbone.sql")),
     (2, include_str!("../../migrations/postgres/0002_early_takeover.sql")),
+    (3, include_str!("../../migrations/postgres/0003_weeks.sql")),
 ];
 
 /// The version this program needs: that of the last step.
-pub(super) const WANTED: i64 = 2;
+pub(super) const WANTED: i64 = 3;
 
 /// Programs that migrate at the same time go one after the other behind this lock.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtextextended('mainstay.migrate', 0))";

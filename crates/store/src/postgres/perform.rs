@@ -8,7 +8,7 @@ use mainstay_core::{
 
 use super::{
     append, claim, connect::Link, create, deliver, facts, failure::Failed, flows, index, migrate,
-    outbox, read, reviews, sessions, shared::Shared, timers, unexplained,
+    outbox, read, rehome, reviews, sessions, shared::Shared, timers, unexplained, weeks,
 };
 
 /// Carries out one operation on one connection.
@@ -79,6 +79,17 @@ pub(super) async fn perform(
         O::Unexplained(()) => {
             Reply::Unexplained(unexplained::unexplained(link.ready().await?).await?)
         }
+        O::Hold(wish) => Reply::Hold(weeks::hold(link.ready().await?, shared, wish).await?),
+        O::MakeWeeks(()) => Reply::MakeWeeks(
+            shared.weeks.make_ahead(link.ready().await?, shared.simulated()).await?,
+        ),
+        O::Weeks(before) => Reply::Weeks(weeks::weeks(link.ready().await?, *before).await?),
+        O::WeekRuns(wish) => Reply::WeekRuns(weeks::week_runs(link.ready().await?, wish).await?),
+        O::LendPayloads(wish) => {
+            Reply::LendPayloads(rehome::lend_payloads(link.ready().await?, shared, wish).await?)
+        }
+        O::Rehome(wish) => Reply::Rehome(rehome::rehome(link.ready().await?, shared, wish).await?),
+        O::DropWeek(wish) => Reply::DropWeek(weeks::drop_week(link.ready().await?, wish).await?),
     })
 }
 

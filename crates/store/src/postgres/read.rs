@@ -15,7 +15,7 @@ use mainstay_core::{
 };
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use super::{failure::Failed, shared::flow_version};
+use super::{failure::Failed, rehome::home, shared::flow_version};
 use crate::{payload, wire};
 
 /// Reads a run from the columns of `runs`, its lane's, and its status as `status_word`.
@@ -66,8 +66,18 @@ pub(super) fn inbox_row(row: &PgRow) -> Result<InboxRow, Failed> {
     })
 }
 
-/// Returns a run's row.
+/// Returns a run's row, also for an id that moved.
 pub(super) async fn run(sql: &mut PgConnection, run_id: RunId) -> Result<Option<RunRow>, Failed> {
+    if let Some(row) = row_of(sql, run_id).await? {
+        return Ok(Some(row));
+    }
+    match home(sql, run_id).await? {
+        Some(home) => row_of(sql, home).await,
+        None => Ok(None),
+    }
+}
+
+async fn row_of(sql: &mut PgConnection, run_id: RunId) -> Result<Option<RunRow>, Failed> {
     let find = "SELECT r.*, r.status::text AS status_word, l.flow, l.version, l.definition
                 FROM mainstay.runs r JOIN mainstay.lanes l USING (lane) WHERE r.run_id = $1";
     let row = sqlx::query(find).bind(run_id.uuid()).fetch_optional(sql).await?;
@@ -158,7 +168,8 @@ async fn large_payloads(
     let rows = sqlx::query(
         "SELECT digest, bytes FROM mainstay.payloads
          WHERE week = $1 AND digest = ANY($2)
-           AND tenant = (SELECT tenant FROM mainstay.runs WHERE run_id = $3)",
+           AND tenant =
+               (SELECT tenant FROM mainstay.journal WHERE run_id = $3 AND position = 1)",
     )
     .bind(wire::week(run_id))
     .bind(digests.iter().map(|digest| *digest.as_bytes()).collect::<Vec<_>>())

@@ -68,10 +68,16 @@ fn source(run_id: RunId, wait: &Wait) -> Option<QueryBuilder<Postgres>> {
             sql.push("timers WHERE run_id = ").push_bind(run_id.uuid()).push(" LIMIT 1");
         }
         Wait::Child { run_id: child } => {
-            sql.push("runs WHERE status IN ('queued', 'running', 'parked') AND run_id = ");
-            sql.push_bind(child.uuid());
-            sql.push(" UNION ALL SELECT 1 FROM mainstay.outbox WHERE run_id = ANY(");
-            sql.push_bind(vec![child.uuid(), run_id.uuid()]).push(") LIMIT 1");
+            sql = QueryBuilder::new("WITH child AS (SELECT coalesce(");
+            sql.push("(SELECT home FROM mainstay.run_alias WHERE run_id = ")
+                .push_bind(child.uuid());
+            sql.push("), ").push_bind(child.uuid()).push(
+                ") AS home)
+                 SELECT 1 FROM mainstay.runs JOIN child ON run_id = home
+                 WHERE status IN ('queued', 'running', 'parked')
+                 UNION ALL SELECT 1 FROM mainstay.outbox, child WHERE run_id IN (home, ",
+            );
+            sql.push_bind(child.uuid()).push(", ").push_bind(run_id.uuid()).push(") LIMIT 1");
         }
         Wait::Signal { .. }
         | Wait::Budget { .. }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ops::RangeInclusive, sync::Mutex};
 
-use mainstay_core::id::RunId;
+use mainstay_core::{id::RunId, time::Timestamp, week::Week};
 use sqlx::PgConnection;
 
 use super::failure::Failed;
@@ -11,25 +11,24 @@ use crate::wire;
 /// Weeks that get partitions, counted from the store's week. Ids of other weeks go to the default
 /// partition: an id is a client's word, and no client may make a thousand tables.
 const AROUND: RangeInclusive<i64> = -1..=4;
-const AHEAD: RangeInclusive<i64> = 0..=2;
-const WEEK_MICROS: i64 = 7 * 24 * 60 * 60 * 1_000_000;
 
 /// The weeks this process has seen to.
 #[derive(Debug, Default)]
 pub(super) struct Weeks(Mutex<BTreeSet<i64>>);
 
 impl Weeks {
-    /// Makes the partitions of this week and the next two.
+    /// Makes the partitions of this week and the next ones. Returns the last of them.
     pub(super) async fn make_ahead(
         &self,
         sql: &mut PgConnection,
         simulated: Option<i64>,
-    ) -> Result<(), Failed> {
+    ) -> Result<Week, Failed> {
         let this = this_week(sql, simulated).await?;
-        for week in AHEAD.map(|offset| this + offset) {
+        let last = wire::made_by(this);
+        for week in this.number()..=last.number() {
             self.make(sql, week).await?;
         }
-        Ok(())
+        Ok(last)
     }
 
     /// Makes the partitions of a run's week, if it is near the store's own.
@@ -43,7 +42,7 @@ impl Weeks {
         if self.seen(week) {
             return Ok(());
         }
-        if AROUND.contains(&(week - this_week(sql, simulated).await?)) {
+        if AROUND.contains(&(week - this_week(sql, simulated).await?.number())) {
             self.make(sql, week).await
         } else {
             self.note(week);
@@ -75,7 +74,7 @@ impl Weeks {
     }
 }
 
-async fn this_week(sql: &mut PgConnection, simulated: Option<i64>) -> Result<i64, Failed> {
+async fn this_week(sql: &mut PgConnection, simulated: Option<i64>) -> Result<Week, Failed> {
     let now = sqlx::query_scalar("SELECT mainstay.clock($1)").bind(simulated);
-    Ok(now.fetch_one(sql).await.map(|now: i64| now.div_euclid(WEEK_MICROS))?)
+    Ok(now.fetch_one(sql).await.map(|now| Week::at(Timestamp::from_micros(now)))?)
 }

@@ -48,9 +48,23 @@ impl Scope<'_> {
     /// Puts a message into a run's inbox, once per key, and wakes the run if it was due.
     pub(super) async fn deliver(&mut self, delivery: &Delivery) -> Result<Delivered, StoreError> {
         sound::delivery(delivery)?;
-        let Some(run) = self.addressee(delivery.run_id).await? else {
+        if let Some(run) = self.addressee(delivery.run_id).await? {
+            return self.deliver_to(&run, delivery).await;
+        }
+        let Some(run_id) = self.home(delivery.run_id).await? else {
             return Ok(Delivered::Unknown);
         };
+        match self.addressee(run_id).await? {
+            Some(run) => self.deliver_to(&run, &Delivery { run_id, ..delivery.clone() }).await,
+            None => Ok(Delivered::Unknown),
+        }
+    }
+
+    async fn deliver_to(
+        &mut self,
+        run: &Addressee,
+        delivery: &Delivery,
+    ) -> Result<Delivered, StoreError> {
         if let Some(position) = self.message_of_key(delivery).await? {
             return Ok(Delivered::Duplicate { position });
         }
@@ -59,7 +73,7 @@ impl Scope<'_> {
         }
         let position = run.head + 1;
         self.insert_message(delivery, &run.tenant, position).await?;
-        let woke = self.raise(delivery.run_id, &run, &delivery.body).await?;
+        let woke = self.raise(delivery.run_id, run, &delivery.body).await?;
         Ok(Delivered::Accepted { position, woke })
     }
 

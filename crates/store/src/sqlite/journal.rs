@@ -136,7 +136,8 @@ impl Scope<'_> {
         digest: Digest,
     ) -> Result<Option<Payload>, StoreError> {
         let find = "SELECT bytes FROM mainstay_payloads WHERE week = ? AND digest = ?
-                    AND tenant = (SELECT tenant FROM mainstay_runs WHERE run_id = ?)";
+                    AND tenant =
+                        (SELECT tenant FROM mainstay_journal WHERE run_id = ? AND position = 1)";
         let find = sqlx::query(find)
             .bind(wire::week(run_id))
             .bind(&digest.as_bytes()[..])

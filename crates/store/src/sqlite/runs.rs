@@ -61,6 +61,9 @@ impl Scope<'_> {
             return Ok(if same { CreatedRun::Exists(first) } else { CreatedRun::Conflict(first) });
         }
         let lane = self.make_lane(&run.flow).await?;
+        if self.home(run.run_id).await?.is_some() {
+            return Ok(CreatedRun::Exists(run.run_id));
+        }
         if !self.insert_run(run, lane).await? {
             return Ok(CreatedRun::Exists(run.run_id));
         }
@@ -124,8 +127,18 @@ impl Scope<'_> {
         self.change(remove.bind(run_id.blob())).await.map(drop)
     }
 
-    /// Returns a run's row.
+    /// Returns a run's row, also for an id that moved.
     pub(super) async fn run(&mut self, run_id: RunId) -> Result<Option<RunRow>, StoreError> {
+        if let Some(row) = self.row_of(run_id).await? {
+            return Ok(Some(row));
+        }
+        match self.home(run_id).await? {
+            Some(home) => self.row_of(home).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn row_of(&mut self, run_id: RunId) -> Result<Option<RunRow>, StoreError> {
         let find = "SELECT r.*, l.flow, l.version, l.definition
                     FROM mainstay_runs r JOIN mainstay_lanes l USING (lane) WHERE run_id = ?";
         let row = self.row(sqlx::query(find).bind(run_id.blob())).await?;

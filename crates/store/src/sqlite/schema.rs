@@ -8,10 +8,11 @@ use super::error::store_error;
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("../../migrations/sqlite/0001_backbone.sql")),
     (2, include_str!("../../migrations/sqlite/0002_early_takeover.sql")),
+    (3, include_str!("../../migrations/sqlite/0003_weeks.sql")),
 ];
 
 /// The version this program needs.
-pub(super) const WANTED: i64 = 2;
+pub(super) const WANTED: i64 = 3;
 
 /// Returns the version found; 0 for a file without our tables.
 pub(super) async fn version(db: &mut SqliteConnection) -> Result<i64, StoreError> {

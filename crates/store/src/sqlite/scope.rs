@@ -10,6 +10,7 @@ use mainstay_core::{
         operation::{Operation, Reply},
     },
     time::Timestamp,
+    week::Week,
 };
 use sqlx::{
     ColumnIndex, Decode, Row, Sqlite, SqliteConnection, Type,
@@ -18,6 +19,7 @@ use sqlx::{
 };
 
 use super::error::store_error;
+use crate::wire;
 
 /// A prepared statement with its values.
 pub(super) type Statement<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -94,6 +96,13 @@ impl Scope<'_> {
             O::RebuildIndex(()) => Reply::RebuildIndex(self.rebuild_index().await?),
             O::ListRuns(filter) => Reply::ListRuns(self.list_runs(filter).await?),
             O::Unexplained(()) => Reply::Unexplained(self.unexplained().await?),
+            O::Hold(wish) => Reply::Hold(self.hold(wish).await?),
+            O::MakeWeeks(()) => Reply::MakeWeeks(wire::made_by(Week::at(self.now))),
+            O::Weeks(before) => Reply::Weeks(self.weeks(*before).await?),
+            O::WeekRuns(request) => Reply::WeekRuns(self.week_runs(request).await?),
+            O::LendPayloads(wish) => Reply::LendPayloads(self.lend_payloads(wish).await?),
+            O::Rehome(wish) => Reply::Rehome(self.rehome(wish).await?),
+            O::DropWeek(wish) => Reply::DropWeek(self.drop_week(wish).await?),
         })
     }
 

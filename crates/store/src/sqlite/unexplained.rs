@@ -69,9 +69,11 @@ fn source(run_id: RunId, wait: &Wait) -> Option<Statement<'static>> {
         }
         Wait::Child { run_id: child } => Some(
             sqlx::query(
-                "SELECT 1 FROM mainstay_runs WHERE run_id = ?1
-                     AND status IN ('queued', 'running', 'parked')
-                 UNION ALL SELECT 1 FROM mainstay_outbox WHERE run_id IN (?1, ?2)",
+                "WITH child AS (SELECT coalesce(
+                     (SELECT home FROM mainstay_run_alias WHERE run_id = ?1), ?1) AS home)
+                 SELECT 1 FROM mainstay_runs JOIN child ON run_id = home
+                 WHERE status IN ('queued', 'running', 'parked')
+                 UNION ALL SELECT 1 FROM mainstay_outbox, child WHERE run_id IN (?1, ?2, home)",
             )
             .bind(child.blob())
             .bind(run_id.blob()),

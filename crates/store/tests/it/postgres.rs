@@ -209,11 +209,11 @@ async fn a_schema_that_is_missing_or_newer_is_named() {
     let clock = Arc::<ManualClock>::default();
     let store = open(database.url(), &clock).await;
     let store: &dyn Store = &store;
-    let missing = StoreError::Schema { found: 0, wanted: 2 };
+    let missing = StoreError::Schema { found: 0, wanted: 3 };
     assert_eq!(store.sessions(()).await, Err(missing.clone()));
     assert_eq!(store.append(vec![]).await, Err(missing));
     assert_eq!(store.facts(()).await.unwrap().schema, 0);
-    assert_eq!(store.migrate(()).await, Ok(2));
+    assert_eq!(store.migrate(()).await, Ok(3));
     assert_eq!(store.sessions(()).await, Ok(vec![]));
 
     let mut sql = PgConnection::connect(database.url()).await.unwrap();
@@ -223,7 +223,7 @@ async fn a_schema_that_is_missing_or_newer_is_named() {
         .unwrap();
     let newer = open(database.url(), &clock).await;
     let newer: &dyn Store = &newer;
-    let error = StoreError::Schema { found: 9, wanted: 2 };
+    let error = StoreError::Schema { found: 9, wanted: 3 };
     assert_eq!(newer.sessions(()).await, Err(error.clone()));
     assert_eq!(newer.migrate(()).await, Err(error));
 }
@@ -237,7 +237,7 @@ async fn programs_that_migrate_at_once_agree() {
         let store: &dyn Store = store;
         store.migrate(())
     }));
-    assert_eq!(versions.await, [Ok(2), Ok(2), Ok(2), Ok(2)]);
+    assert_eq!(versions.await, [Ok(3), Ok(3), Ok(3), Ok(3)]);
 }
 
 #[tokio::test]

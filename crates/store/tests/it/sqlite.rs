@@ -133,7 +133,7 @@ async fn a_file_of_a_newer_program_is_left_alone() {
     other.execute("INSERT INTO mainstay_schema (version) VALUES (99)").await.unwrap();
     other.close().await.unwrap();
     let refused = open(path, &clock).await.map(drop);
-    assert_eq!(refused, Err(StoreError::Schema { found: 99, wanted: 2 }));
+    assert_eq!(refused, Err(StoreError::Schema { found: 99, wanted: 3 }));
 }
 
 #[tokio::test]
@@ -149,9 +149,9 @@ async fn a_file_without_a_schema_can_be_looked_at_and_migrated() {
     other.close().await.unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, as_it_is()).await.unwrap());
     let facts = store.facts(()).await.unwrap();
-    assert_eq!((facts.schema, facts.wanted, facts.durable), (0, 2, true));
-    assert_eq!(store.flows(()).await, Err(StoreError::Schema { found: 0, wanted: 2 }));
-    assert_eq!(store.migrate(()).await, Ok(2));
+    assert_eq!((facts.schema, facts.wanted, facts.durable), (0, 3, true));
+    assert_eq!(store.flows(()).await, Err(StoreError::Schema { found: 0, wanted: 3 }));
+    assert_eq!(store.migrate(()).await, Ok(3));
     assert_eq!(store.flows(()).await, Ok(vec![]));
 }
 

@@ -35,6 +35,9 @@ const fn timing(operation: &Operation) -> Option<Timing> {
         | Operation::Inbox(_)
         | Operation::Deliver(_)
         | Operation::OutboxDone(_)
+        | Operation::LendPayloads(_)
+        | Operation::Rehome(_)
+        | Operation::DropWeek(_)
         | Operation::Decide(_) => Some(Timing::Known),
         Operation::Claim(_) | Operation::FireTimers(_) | Operation::Outbox(_) => Some(Timing::Told),
         Operation::Migrate(())
@@ -47,7 +50,11 @@ const fn timing(operation: &Operation) -> Option<Timing> {
         | Operation::RefreshIndex(_)
         | Operation::RebuildIndex(())
         | Operation::ListRuns(_)
-        | Operation::Unexplained(()) => None,
+        | Operation::Unexplained(())
+        | Operation::Hold(_)
+        | Operation::MakeWeeks(())
+        | Operation::Weeks(_)
+        | Operation::WeekRuns(_) => None,
     }
 }
 

@@ -42,6 +42,8 @@ pub(super) fn tell(row: &JournalRow, entry: &Entry) -> Option<Told> {
         | Entry::Released
         | Entry::Parked { .. }
         | Entry::Checkpoint { .. }
+        | Entry::Moved { .. }
+        | Entry::Rehomed(_)
         | Entry::Finished(_) => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Draws operations that make sense often enough, and no sense often enough.
 
 mod parts;
+mod weeks;
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -18,7 +19,7 @@ use mainstay_core::{
         operation::{
             Append, Appended, BeatRequest, ClaimRequest, CreatedRun, Death, DecideReview, Delivery,
             FireTimers, InboxRequest, JournalRequest, OpenSession, Operation, PayloadRequest,
-            Reply, TakeOver,
+            Reply, RowChange, TakeOver, Term,
         },
         row::{OutboxRow, ReviewFilter},
     },
@@ -75,6 +76,9 @@ pub(super) struct Generator {
     payloads: Vec<(RunId, Digest, u64)>,
     queued: VecDeque<Operation>,
     drawn: BTreeSet<&'static str>,
+    /// Runs that rest, as those that parked or moved them left them, and how far their inbox was.
+    rests: BTreeMap<RunId, (Owner, u64)>,
+    term: Term,
 }
 
 impl Generator {
@@ -93,6 +97,8 @@ impl Generator {
             payloads: Vec::new(),
             queued: VecDeque::new(),
             drawn: BTreeSet::new(),
+            rests: BTreeMap::new(),
+            term: 0,
         }
     }
 
@@ -131,6 +137,7 @@ impl Generator {
             78..81 => Operation::FireTimers(FireTimers { limit: 1 + self.small(4) }),
             81..85 => self.decide(world),
             85..88 => self.outbox(),
+            88..92 => self.week(world)?,
             _ => self.read(world),
         })
     }
@@ -169,6 +176,8 @@ impl Generator {
         }
         if self.draw.one_in(10) {
             run.run_id = self.a_run(world);
+        } else if self.draw.one_in(12) {
+            run.run_id = self.an_old_id(world);
         }
         if self.draw.one_in(40) {
             run.tags.push('\0');
@@ -315,6 +324,8 @@ impl Generator {
             }
             (Operation::OpenSession(open), _) => self.sessions.push(open.session),
             (Operation::Outbox(_), Reply::Outbox(rows)) => self.outbox = rows.clone(),
+            (Operation::Hold(_), Reply::Hold(Some(term))) => self.term = *term,
+            (Operation::Rehome(wish), Reply::Rehome(moved)) => self.learn_move(wish, *moved),
             (Operation::Claim(_), Reply::Claim(claimed)) => {
                 for claimed in claimed {
                     let run_id = claimed.run.run_id;
@@ -345,6 +356,9 @@ impl Generator {
                     let head = owner.head;
                     owner.head =
                         part.rows.iter().fold(head, |head, row| row.head(part.run_id, head));
+                    if let RowChange::Park { inbox_seen, .. } = part.change {
+                        self.rests.insert(part.run_id, (owner.clone(), inbox_seen));
+                    }
                 }
             }
             Appended::InboxMoved { head } => {
