@@ -38,6 +38,8 @@ pub struct Options {
     /// A directory for the lock file that proves a worker's death on the same host; `None` where
     /// the file system is not local.
     pub proof_dir: Option<std::path::PathBuf>,
+    /// Time between two looks at old weeks.
+    pub upkeep: Duration,
     /// How long ended runs are kept; a week goes as a whole, and a run that waits longer moves to a
     /// new one. `None` keeps everything.
     pub retention: Option<Duration>,
@@ -59,6 +61,7 @@ impl Default for Options {
             depth: 1_000,
             checkpoint_rows: 400,
             proof_dir: None,
+            upkeep: Duration::from_secs(60),
             retention: None,
             export_dir: None,
         }

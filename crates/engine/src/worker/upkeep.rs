@@ -6,7 +6,6 @@
 use std::{
     collections::BTreeSet,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use mainstay_core::{
@@ -23,11 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{drive::Desk, error::EngineError, rehome::of_file};
 
-/// Pause between two rounds.
-const PAUSE: Duration = Duration::from_secs(60);
-
-/// How long the duty is kept without a round.
-const SPAN: Duration = Duration::from_secs(180);
+/// The duty is kept for so many pauses without a round.
+const PAUSES: u32 = 3;
 
 /// Runs looked at in one statement.
 const PAGE: u32 = 256;
@@ -37,17 +33,18 @@ const PIECE: u32 = 5_000;
 
 pub(super) async fn upkeep(desk: Desk, end: CancellationToken) {
     let (mut written, clock) = (BTreeSet::new(), desk.runtime.clock.clone());
-    let mut next = clock.boot() + PAUSE;
+    let pause = desk.runtime.options.upkeep;
+    let mut next = clock.boot() + pause;
     loop {
         tokio::select! {
             () = end.cancelled() => return,
-            () = clock.sleep(PAUSE) => {}
+            () = clock.sleep(pause) => {}
         }
         // A clock may come back early, and this look is in no hurry.
         if clock.boot() < next {
             continue;
         }
-        next = clock.boot() + PAUSE;
+        next = clock.boot() + pause;
         if let Err(error) = round(&desk, &mut written).await {
             tracing::warn!(%error, "upkeep round failed");
         }
@@ -57,7 +54,8 @@ pub(super) async fn upkeep(desk: Desk, end: CancellationToken) {
 async fn round(desk: &Desk, written: &mut BTreeSet<Week>) -> Result<(), EngineError> {
     let runtime = &desk.runtime;
     let holder = desk.lease.session();
-    let duty = HoldDuty { duty: UPKEEP.to_owned(), holder, span: SPAN };
+    let span = runtime.options.upkeep * PAUSES;
+    let duty = HoldDuty { duty: UPKEEP.to_owned(), holder, span };
     let Some(term) = runtime.store.hold(duty).await? else { return Ok(()) };
     runtime.store.make_weeks(()).await?;
     let Some(retention) = runtime.options.retention else { return Ok(()) };

@@ -27,3 +27,4 @@ mod tap;
 mod tools;
 mod versions;
 mod waits;
+mod weeks;

@@ -118,6 +118,11 @@ impl Probe {
         self.looks.lock().unwrap().iter().map(|call| call.key.to_string()).collect()
     }
 
+    /// Returns every call, in order.
+    pub(crate) fn calls(&self) -> Vec<ToolCall> {
+        self.calls.lock().unwrap().clone()
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.calls.lock().unwrap().len()
     }

@@ -1,8 +1,8 @@
 //! I1, I2, I3, I7: the rows themselves.
 
 use mainstay_core::{
-    digest::Digest,
-    journal::{Entry, Head, JournalRow, claim_link},
+    chain,
+    journal::{Entry, Head},
     run::RunStatus,
 };
 
@@ -13,13 +13,15 @@ pub(super) fn broken(evidence: &Evidence) -> Vec<String> {
     let (mut head, mut epoch, mut status) = (Head::EMPTY, 0, None);
     for (row, entry) in &evidence.rows {
         let at = row.position;
-        if at != head.position + 1 {
-            broken.push(format!("I1: row {at} follows row {}", head.position));
+        if let Err(unlinked) = chain::follows(evidence.run.run_id, row, head) {
+            broken.push(format!("I1: {unlinked}"));
         }
         let after = row.head(evidence.run.run_id, head);
-        broken.extend(unlinked(row, entry, head, after));
         let claimed = matches!(entry, Entry::Claimed { .. });
-        if row.epoch != epoch + u64::from(claimed) {
+        if matches!(entry, Entry::Rehomed(_)) {
+            // Its journal goes on where another ended.
+            epoch = row.epoch;
+        } else if row.epoch != epoch + u64::from(claimed) {
             broken.push(format!("I2: row {at} has epoch {} after epoch {epoch}", row.epoch));
         }
         match RunStatus::after(status, entry) {
@@ -30,25 +32,6 @@ pub(super) fn broken(evidence: &Evidence) -> Vec<String> {
     }
     broken.extend(unlike_row(evidence, status, epoch));
     broken
-}
-
-/// A row covers the one before it and is covered by its link. The rows of claims are written by
-/// SQL, which knows no hash: their link is the claimer's nonce.
-fn unlinked(row: &JournalRow, entry: &Entry, before: Head, after: Head) -> Option<String> {
-    let at = row.position;
-    let (prev, link) = match entry {
-        Entry::Claimed { nonce, .. } => (Digest::ZERO, nonce_link(nonce)?),
-        _ => (before.hash, after.hash),
-    };
-    if row.prev != prev {
-        return Some(format!("I1: row {at} does not cover the row before it"));
-    }
-    (row.link != link).then(|| format!("I1: the link of row {at} is not its own"))
-}
-
-fn nonce_link(hex: &str) -> Option<Digest> {
-    let number = u128::from_str_radix(hex, 16).ok()?;
-    Some(claim_link(number.to_be_bytes()))
 }
 
 /// The run's own row says what the journal says, and holds nothing it does not need.

@@ -38,11 +38,13 @@ impl Evidence {
         arrivals: &[Arrival],
     ) -> Result<Self, EngineError> {
         let run = eyes.row(run_id).await?;
+        let (known_as, run_id) = (run_id, run.run_id);
         let flow = eyes.flow(&run.flow.name)?;
         let rows = read(eyes, run_id).await?;
         let checkpoints = checkpoints(eyes, run_id, &rows).await?;
         let specs = eyes.tools.specs().into_iter().map(|spec| (spec.name.clone(), spec)).collect();
-        let arrivals = arrivals.iter().filter(|a| a.run_id == run_id).cloned().collect();
+        let arrivals =
+            arrivals.iter().filter(|a| [run_id, known_as].contains(&a.run_id)).cloned().collect();
         Ok(Self { run, wiring: flow.wiring.clone(), rows, checkpoints, specs, arrivals })
     }
 
@@ -74,7 +76,11 @@ async fn checkpoints(
 ) -> Result<BTreeMap<Position, Projection>, EngineError> {
     let mut folds = BTreeMap::new();
     for (row, entry) in rows {
-        let Entry::Checkpoint { fold } = entry else { continue };
+        let fold = match entry {
+            Entry::Checkpoint { fold } => fold,
+            Entry::Rehomed(rehomed) => &rehomed.fold,
+            _ => continue,
+        };
         let wanted = vec![(fold.digest, row.position)];
         let found = eyes.store.payloads(PayloadRequest { run_id, wanted }).await?;
         if let Some(carried) = found.first().map(Payload::read).transpose()? {

@@ -2,7 +2,7 @@
 
 use mainstay_core::{
     fold::{FoldError, Projection},
-    journal::Entry,
+    journal::{Entry, JournalRow},
 };
 
 use super::evidence::Evidence;
@@ -12,7 +12,12 @@ pub(super) fn broken(evidence: &Evidence) -> Vec<String> {
         Ok(whole) => whole,
         Err(error) => return vec![format!("I9: the journal does not fold: {error}")],
     };
-    let starts = evidence.checkpoints.iter();
+    let carried = |(row, entry): &(_, Entry)| {
+        let row: &JournalRow = row;
+        matches!(entry, Entry::Checkpoint { .. }).then_some(row.position)
+    };
+    let checkpoints: Vec<_> = evidence.rows.iter().filter_map(carried).collect();
+    let starts = evidence.checkpoints.iter().filter(|(at, _)| checkpoints.contains(at));
     starts.filter_map(|(at, carried)| from_checkpoint(evidence, *at, carried, &whole)).collect()
 }
 
@@ -23,6 +28,11 @@ pub(super) fn from_start(evidence: &Evidence) -> Result<Vec<Projection>, FoldErr
         let next = match (folds.last(), entry) {
             (None, Entry::Created(created)) => {
                 Projection::begin(evidence.run.run_id, created, row.at, &evidence.wiring)
+            }
+            (None, Entry::Rehomed(_)) => {
+                let carried = evidence.checkpoints.get(&row.position);
+                let carried = carried.cloned().ok_or(FoldError::Headless)?;
+                carried.rehomed(evidence.run.run_id, row.at)
             }
             (None, _) => return Err(FoldError::Headless),
             (Some(before), _) => {
