@@ -10,6 +10,7 @@
 pub mod local;
 pub mod operation;
 pub mod row;
+pub mod schema;
 pub mod week;
 
 use std::fmt;

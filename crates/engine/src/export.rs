@@ -10,9 +10,9 @@ use mainstay_core::{
     code::Code,
     digest::{Digest, canonical, parse},
     id::RunId,
-    journal::{Head, JournalRow},
+    journal::{Entry, Head, JournalRow},
     payload::{INLINE_LIMIT, Payload},
-    store::operation::PayloadRequest,
+    store::operation::{JournalRequest, PayloadRequest},
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,24 @@ struct Line {
 }
 
 impl Runtime {
+    /// Returns the ids under which journals of a run are kept, the first it had first.
+    ///
+    /// # Errors
+    /// A row does not read back, or the store does not answer.
+    pub async fn lives(&self, run_id: RunId) -> Result<Vec<RunId>, EngineError> {
+        let mut lives = vec![run_id];
+        while let Some(run_id) = lives.last().copied() {
+            let first = JournalRequest { run_id, from: 1, limit: 1 };
+            let rows = self.store.journal(first).await?;
+            match rows.first().map(JournalRow::entry).transpose()? {
+                Some(Entry::Rehomed(before)) => lives.push(before.from),
+                _ => break,
+            }
+        }
+        lives.reverse();
+        Ok(lives)
+    }
+
     /// Returns a run's journal, a line for each row, with every payload that is still there.
     ///
     /// # Errors
@@ -104,6 +122,8 @@ fn line(
 pub struct Evidence {
     /// Each run with the number of its rows and the kind of its last entry.
     pub runs: BTreeMap<RunId, (u64, String)>,
+    /// Journals that have no end: the run was not over, or they were cut off.
+    pub open: Vec<String>,
     /// What is wrong, as sentences.
     pub broken: Vec<String>,
 }
@@ -136,7 +156,7 @@ pub fn verify<'a>(lines: impl IntoIterator<Item = &'a str>) -> Evidence {
     let ends = |kind: &str| matches!(kind, "finished" | "moved");
     let open = evidence.runs.iter().filter(|(_, (_, kind))| !ends(kind));
     let open: Vec<_> = open.map(|(run, (_, kind))| format!("{run}: ends with `{kind}`")).collect();
-    evidence.broken.extend(open);
+    evidence.open = open;
     evidence
 }
 

@@ -1,5 +1,6 @@
 //! The command line: one command, one file, one exhaustive match.
 
+mod audit;
 mod bench;
 mod completion;
 mod confirm;
@@ -88,6 +89,9 @@ enum Command {
     /// List, draw and check this program's flows
     #[command(subcommand)]
     Flows(flows::Command),
+    /// Check what exported journals prove, without the database
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Find out what is wrong with the store, the workers or the runs
     Doctor,
     /// Measure durable steps against the database's own limit
@@ -164,6 +168,7 @@ fn perform(command: Command, shell: Shell) -> Result<Exit, CliError> {
         Command::Explain(args) => explain::run(&shell, &args),
         Command::Completion(args) => completion::run(&shell, &args, Cli::command()),
         Command::Version => version::run(&shell),
+        Command::Audit(command) => audit::run(&shell, &command),
         Command::Flows(command) if !command.needs_store() => flows::look(&shell, &command),
         Command::Demo(args) => on_runtime(demo::run(shell, args)),
         Command::Run(args) => on_runtime(run::run(shell, args)),

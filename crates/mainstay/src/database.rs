@@ -106,13 +106,13 @@ async fn open_postgres(url: &str, purpose: Purpose) -> Result<Arc<dyn Store>, St
     let store: Arc<dyn Store> =
         Arc::new(PostgresStore::connect(url, PostgresOptions::default()).await?);
     let facts = store.facts(()).await?;
-    let (found, wanted) = (facts.schema, facts.wanted);
+    let (found, wanted) = (facts.schema.found, facts.wanted);
     match purpose {
         Purpose::Examine => {}
         Purpose::Drive if found < wanted => {
             store.migrate(()).await?;
         }
-        Purpose::Drive | Purpose::Read if found != wanted => {
+        Purpose::Drive | Purpose::Read if !facts.schema.suits(wanted) => {
             return Err(StoreError::Schema { found, wanted });
         }
         Purpose::Drive | Purpose::Read => {}

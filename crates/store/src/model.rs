@@ -31,6 +31,7 @@ use mainstay_core::{
         local::LocalWrite,
         operation::{DeathProof, Operation, Reply},
         row::{InboxRow, IndexRow, OutboxRow, ReviewRow, RunRow, StoreFacts},
+        schema::SchemaVersion,
     },
     time::Timestamp,
 };
@@ -201,7 +202,7 @@ impl Model {
         StoreFacts {
             kind: "memory",
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            schema: 1,
+            schema: SchemaVersion { found: 1, oldest: 1 },
             wanted: 1,
             now,
             commits: self.commits,

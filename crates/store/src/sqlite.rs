@@ -135,7 +135,7 @@ impl SqliteStore {
         let (writer, task) = Writer::start(db, options.clock.clone());
         let ear = Ear::new(&path, readers.clone());
         let store = Self { path, clock: options.clock, writer, task, readers, ear };
-        if found < schema::WANTED && options.missing == Missing::Make {
+        if found.found < schema::WANTED && options.missing == Missing::Make {
             store.writer.execute(Operation::Migrate(())).await?;
         }
         Ok(store)

@@ -10,7 +10,10 @@ use crate::{
     payload::Payload,
     review::{ReviewOutcome, ReviewRequest},
     run::RunStatus,
-    store::operation::{DeathProof, OutboxMessage},
+    store::{
+        operation::{DeathProof, OutboxMessage},
+        schema::SchemaVersion,
+    },
     time::Timestamp,
     wait::WaitSet,
 };
@@ -182,8 +185,8 @@ pub struct StoreFacts {
     pub kind: &'static str,
     /// The server's or library's version.
     pub version: String,
-    /// The schema's version; 0 for none.
-    pub schema: i64,
+    /// The schema it has.
+    pub schema: SchemaVersion,
     /// The version this program needs.
     pub wanted: i64,
     /// The store's clock.

@@ -106,6 +106,6 @@ async fn a_server_that_does_not_flush_is_refused_and_left_as_it_was() {
         // The schema would have been made first, had anything been done.
         let database = DatabaseUrl::read(server.url()).unwrap();
         let store = database.open(crate::database::Purpose::Examine).await.unwrap();
-        assert_eq!(store.facts(()).await.unwrap().schema, 0);
+        assert_eq!(store.facts(()).await.unwrap().schema.found, 0);
     }
 }

@@ -29,7 +29,7 @@ enum Wanted {
 /// Finds the run that was meant.
 pub(crate) async fn run(store: &dyn Store, text: &str) -> Result<RunId, CliError> {
     let (ids, limit) = match read(text, RunId::PREFIX)? {
-        Wanted::Exactly(uuid) => return Ok(RunId::from_uuid(uuid)),
+        Wanted::Exactly(uuid) => return home(store, RunId::from_uuid(uuid)).await,
         Wanted::Last => (None, 1),
         Wanted::Within(low, high) => (Some((low, high)), 1 + SHOWN),
     };
@@ -38,6 +38,11 @@ pub(crate) async fn run(store: &dyn Store, text: &str) -> Result<RunId, CliError
     let rows = store.list_runs(IndexFilter { ids, limit, ..IndexFilter::default() }).await?;
     let found = rows.iter().map(|row| (row.run_id, row.flow.name.clone()));
     the_one(text, "run", "mainstay runs ls", found.collect())
+}
+
+/// A run that moved is known by every id it had.
+async fn home(store: &dyn Store, run_id: RunId) -> Result<RunId, CliError> {
+    Ok(store.run(run_id).await?.map_or(run_id, |row| row.run_id))
 }
 
 /// Finds the review that was meant.

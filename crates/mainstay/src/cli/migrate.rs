@@ -31,16 +31,16 @@ pub(crate) async fn run(shell: Shell, args: Args) -> Result<Exit, CliError> {
     let purpose = if fresh { Purpose::Drive } else { Purpose::Examine };
     let store = database.open(purpose).await?;
     let facts = store.facts(()).await?;
-    let (found, wanted) = (if fresh { 0 } else { facts.schema }, facts.wanted);
-    if facts.schema > wanted {
+    let (found, wanted) = (if fresh { 0 } else { facts.schema.found }, facts.wanted);
+    if facts.schema.found > wanted && !facts.schema.suits(wanted) {
         let newer = mainstay_core::store::StoreError::Schema { found, wanted };
         return Err(database.explained(newer));
     }
     let now = if args.dry_run { found } else { store.migrate(()).await? };
     if shell.output.is_for_people() {
         let verb = if args.dry_run { "would go" } else { "went" };
-        let text = match found == wanted {
-            true => format!("{database} already has schema version {wanted}"),
+        let text = match found >= wanted {
+            true => format!("{database} already has schema version {found}"),
             false => format!("{database} {verb} from schema version {found} to {wanted}"),
         };
         shell.output.line(text)?;

@@ -1,6 +1,7 @@
 //! `mainstay runs …`: look at runs, and say things to them.
 
 mod cancel;
+mod export;
 mod fork;
 mod ls;
 mod resume;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Retry(retry::Args),
     /// Start a new run from a point in the journal of another
     Fork(fork::Args),
+    /// Write a run's journal down, a JSON line for each row
+    Export(export::Args),
 }
 
 pub(crate) async fn run(shell: Shell, command: Command) -> Result<Exit, CliError> {
@@ -37,5 +40,6 @@ pub(crate) async fn run(shell: Shell, command: Command) -> Result<Exit, CliError
         Command::Resume(args) => resume::run(shell, args).await,
         Command::Retry(args) => retry::run(shell, args).await,
         Command::Fork(args) => fork::run(shell, args).await,
+        Command::Export(args) => export::run(&shell, args).await,
     }
 }

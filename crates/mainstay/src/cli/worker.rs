@@ -1,12 +1,15 @@
 //! `mainstay worker`: drives runs until told to stop.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use mainstay_core::{code::Code, model::ModelId};
 use mainstay_engine::worker::Worker;
 use tokio_util::sync::CancellationToken;
 
-use super::{count, error::CliError, exit::Exit, health, interrupt, settle, shell::Shell};
+use super::{count, error::CliError, exit::Exit, health, interrupt, settle, shell::Shell, span};
+
+/// A week goes as a whole: less would drop what has just ended.
+const SHORTEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -19,6 +22,12 @@ pub(crate) struct Args {
     /// Answer /livez and /readyz here, such as 127.0.0.1:7374
     #[arg(long, value_name = "ADDRESS:PORT")]
     health: Option<SocketAddr>,
+    /// Drop weeks of runs that ended longer ago than this, such as 90d; else all are kept
+    #[arg(long, value_name = "SPAN")]
+    retention: Option<String>,
+    /// Write a week's journals here, a file a week, before it is dropped
+    #[arg(long, value_name = "FOLDER", requires = "retention")]
+    export: Option<std::path::PathBuf>,
     /// What people know it by; else host and process
     #[arg(long)]
     name: Option<String>,
@@ -29,11 +38,14 @@ pub(crate) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
         Some(address) => Some(health::bind(address).await?),
         None => None,
     };
+    let retention = args.retention.as_deref().map(retention).transpose()?;
     let database = shell.database()?;
     let mut runtime = shell.driver(&database, args.model.as_ref()).await?;
     if let Some(concurrency) = args.concurrency {
         runtime.options.concurrency = concurrency.max(1);
     }
+    runtime.options.retention = retention;
+    runtime.options.export_dir = args.export;
     let (output, runtime) = (shell.output, Arc::new(runtime));
     let name = args.name.unwrap_or_else(settle::name);
     let flows: Vec<_> = runtime.flows.iter().map(|flow| flow.version.to_string()).collect();
@@ -60,4 +72,11 @@ pub(crate) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
     let claimed = count::of(report.claimed, "run");
     output.note(format!("claimed {claimed}, lost {}", count::of(report.sessions_lost, "session")));
     Ok(Exit::Ok)
+}
+
+fn retention(text: &str) -> Result<Duration, CliError> {
+    span::read(text).filter(|span| *span >= SHORTEST).ok_or_else(|| {
+        CliError::new(Code::InvalidArgument, format!("--retention is `{text}`"))
+            .with_hint("write a week or more, such as `90d`")
+    })
 }

@@ -15,7 +15,9 @@ fn a_healthy_store_has_a_clean_bill() {
     place.run(&["run", "greet", "--input", "name=Ann"]);
     let report = place.json(0, &["doctor"]);
     assert_eq!(report["healthy"], true);
-    for check in ["disk", "store", "schema", "durability", "clock", "workers", "runs", "versions"] {
+    for check in
+        ["disk", "store", "schema", "durability", "clock", "workers", "runs", "versions", "weeks"]
+    {
         assert_eq!(health(&report, check), "ok", "{report}");
     }
 }

@@ -18,3 +18,5 @@ mod runs;
 mod signals;
 mod store;
 mod stores;
+mod upgrades;
+mod weeks;

@@ -1,11 +1,12 @@
 //! Running the example program in a folder of its own.
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
     sync::{
-        OnceLock,
+        Mutex,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -40,7 +41,12 @@ impl Place {
     /// Returns a command of the program, without anything of this process's environment that it
     /// would read.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(example());
+        self.command_of(example("parcels"), arguments)
+    }
+
+    /// Returns a command of another program.
+    pub(crate) fn command_of(&self, program: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(arguments).current_dir(&self.0).env("USER", "ann");
         for name in ["DATABASE_URL", "OPENAI_API_KEY", "OPENAI_BASE_URL", "OLLAMA_HOST"] {
             command.env_remove(name);
@@ -90,18 +96,19 @@ pub(crate) fn until(is_so: impl Fn() -> bool) {
     assert!((0..2_000).any(|_| is_so()), "it never came");
 }
 
-/// Returns the example program. Cargo builds it beside the tests, but not when it is told which
-/// tests to build (`--test it`): then it is built here, lest an old program is tested.
-fn example() -> &'static Path {
-    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLE.get_or_init(|| {
+/// Returns an example program. Cargo builds it beside the tests, but not when it is told which tests
+/// to build (`--test it`): then it is built here, lest an old program is tested.
+pub(crate) fn example(name: &'static str) -> &'static Path {
+    static EXAMPLES: Mutex<BTreeMap<&'static str, &'static Path>> = Mutex::new(BTreeMap::new());
+    let mut known = EXAMPLES.lock().unwrap();
+    known.entry(name).or_insert_with(|| {
         let test = std::env::current_exe().unwrap();
-        let example = test.parent().unwrap().parent().unwrap().join("examples/parcels");
+        let example = test.parent().unwrap().parent().unwrap().join("examples").join(name);
         if !is_fresh(&example).unwrap_or(false) {
-            let build = ["build", "--quiet", "-p", "mainstay", "--example", "parcels"];
+            let build = ["build", "--quiet", "-p", "mainstay", "--example", name];
             assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
         }
-        example
+        Box::leak(example.into_boxed_path())
     })
 }
 

@@ -1,3 +1,6 @@
+-- The oldest program that may work with a version; without it, that of the version alone.
+ALTER TABLE mainstay.schema_version ADD COLUMN oldest bigint;
+
 -- Where runs that moved to another week went: an id leads to the one its run has now. Not
 -- partitioned: an alias lives as long as the run it leads to.
 CREATE TABLE mainstay.run_alias (

@@ -1,3 +1,6 @@
+-- The oldest program that may work with a version; without it, that of the version alone.
+ALTER TABLE mainstay_schema ADD COLUMN oldest INTEGER;
+
 -- Where runs that moved to another week went: an id leads to the one its run has now.
 CREATE TABLE mainstay_run_alias (
     run_id BLOB PRIMARY KEY,

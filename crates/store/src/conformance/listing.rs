@@ -142,7 +142,7 @@ pub(super) async fn a_flow_version_is_known_once(world: World) -> Verdict {
 
 pub(super) async fn a_store_says_what_it_is(world: World) -> Verdict {
     let facts = world.store.facts(()).await?;
-    equal("the schema", facts.schema, facts.wanted)?;
+    equal("the schema", facts.schema.found, facts.wanted)?;
     equal("the clock", facts.now, world.now())?;
     holds("a version", !facts.version.is_empty())?;
     equal("migrated again", world.store.migrate(()).await?, facts.wanted)

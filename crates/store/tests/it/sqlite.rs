@@ -131,9 +131,17 @@ async fn a_file_of_a_newer_program_is_left_alone() {
     open(path.clone(), &clock).await.unwrap().close().await;
     let mut other = stranger(path.clone()).await;
     other.execute("INSERT INTO mainstay_schema (version) VALUES (99)").await.unwrap();
-    other.close().await.unwrap();
-    let refused = open(path, &clock).await.map(drop);
+    let refused = open(path.clone(), &clock).await.map(drop);
     assert_eq!(refused, Err(StoreError::Schema { found: 99, wanted: 3 }));
+    // Unless that program says that its migrations only add.
+    other.execute("UPDATE mainstay_schema SET oldest = 3 WHERE version = 99").await.unwrap();
+    other.execute("ALTER TABLE mainstay_runs ADD COLUMN planted TEXT").await.unwrap();
+    other.close().await.unwrap();
+    let store: Arc<dyn Store> = Arc::new(open(path, &clock).await.unwrap());
+    let world = World::new(Subject { store, clock, guard: Box::new(()) });
+    assert_eq!(world.store.migrate(()).await, Ok(99));
+    world.start(world.new_run().unwrap()).await.unwrap();
+    world.claim(world.open().await.unwrap()).await.unwrap();
 }
 
 #[tokio::test]
@@ -149,7 +157,7 @@ async fn a_file_without_a_schema_can_be_looked_at_and_migrated() {
     other.close().await.unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, as_it_is()).await.unwrap());
     let facts = store.facts(()).await.unwrap();
-    assert_eq!((facts.schema, facts.wanted, facts.durable), (0, 3, true));
+    assert_eq!((facts.schema.found, facts.wanted, facts.durable), (0, 3, true));
     assert_eq!(store.flows(()).await, Err(StoreError::Schema { found: 0, wanted: 3 }));
     assert_eq!(store.migrate(()).await, Ok(3));
     assert_eq!(store.flows(()).await, Ok(vec![]));

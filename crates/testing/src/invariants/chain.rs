@@ -18,10 +18,9 @@ pub(super) fn broken(evidence: &Evidence) -> Vec<String> {
         }
         let after = row.head(evidence.run.run_id, head);
         let claimed = matches!(entry, Entry::Claimed { .. });
-        if matches!(entry, Entry::Rehomed(_)) {
-            // Its journal goes on where another ended.
-            epoch = row.epoch;
-        } else if row.epoch != epoch + u64::from(claimed) {
+        // The journal of a run that moved goes on where another ended.
+        let goes_on = matches!(entry, Entry::Rehomed(_));
+        if !goes_on && row.epoch != epoch + u64::from(claimed) {
             broken.push(format!("I2: row {at} has epoch {} after epoch {epoch}", row.epoch));
         }
         match RunStatus::after(status, entry) {

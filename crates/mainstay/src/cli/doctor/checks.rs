@@ -8,11 +8,13 @@ use mainstay_core::{
         Store, StoreError,
         row::{IndexFilter, SessionRow, StoreFacts},
     },
+    time::Timestamp,
+    week::Week,
 };
 
 use super::{Finding, Health};
 use crate::{
-    cli::{error::CliError, shell::Shell, span},
+    cli::{count, error::CliError, shell::Shell, span},
     database::DatabaseUrl,
 };
 
@@ -53,8 +55,11 @@ pub(super) async fn store(shell: &Shell, store: &dyn Store) -> Vec<Finding> {
     ];
     let warning = |text: &String| Finding::new("store", Health::Warn, text.clone());
     findings.extend(facts.warnings.iter().map(warning));
-    if facts.schema == facts.wanted {
-        for looked in [sessions(store).await, unexplained(store).await, versions(store).await] {
+    if facts.schema.suits(facts.wanted) {
+        let weeks = weeks(store, facts.now).await;
+        for looked in
+            [sessions(store).await, unexplained(store).await, versions(store).await, weeks]
+        {
             findings.push(
                 looked.unwrap_or_else(|error| Finding::of_error("store", &CliError::from(error))),
             );
@@ -64,9 +69,13 @@ pub(super) async fn store(shell: &Shell, store: &dyn Store) -> Vec<Finding> {
 }
 
 fn schema(facts: &StoreFacts) -> Finding {
-    let (found, wanted) = (facts.schema, facts.wanted);
+    let (found, wanted) = (facts.schema.found, facts.wanted);
     if found == wanted {
         return Finding::ok("schema", format!("version {found}"));
+    }
+    if facts.schema.suits(wanted) {
+        let text = format!("version {found}, made by a newer program; this one may go on");
+        return Finding::ok("schema", text);
     }
     Finding::of_error("schema", &StoreError::Schema { found, wanted }.into())
 }
@@ -113,6 +122,29 @@ async fn unexplained(store: &dyn Store) -> Result<Finding, StoreError> {
     };
     let text = format!("{} unfinished runs wait for nothing, {first} among them", runs.len());
     Ok(Finding::new("runs", Health::Fail, text).with_next(format!("mainstay runs show {first}")))
+}
+
+/// Weeks that are kept, and whether runs of long ago keep them.
+async fn weeks(store: &dyn Store, now: Timestamp) -> Result<Finding, StoreError> {
+    let this = Week::at(now);
+    let old = store.weeks(this).await?;
+    let Some(first) = old.first() else {
+        return Ok(Finding::ok("weeks", "journals of this week are kept"));
+    };
+    let filter = IndexFilter {
+        statuses: vec![RunStatus::Queued, RunStatus::Running, RunStatus::Parked],
+        ids: Some((uuid::Uuid::nil(), this.ids().0)),
+        limit: MOST,
+        ..IndexFilter::default()
+    };
+    let unfinished = store.list_runs(filter).await?;
+    let text = format!(
+        "journals of {} and this one are kept, from {first} on; {} unfinished {} older than this week",
+        count::of(old.len(), "week"),
+        unfinished.len(),
+        if unfinished.len() == 1 { "run is" } else { "runs are" },
+    );
+    Ok(Finding::ok("weeks", text))
 }
 
 async fn versions(store: &dyn Store) -> Result<Finding, StoreError> {

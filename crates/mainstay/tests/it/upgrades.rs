@@ -1,0 +1,241 @@
+//! The rehearsal of an upgrade: a newer schema, a newer flow, old and new programs side by side, and
+//! back again, with runs under way all the time.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use mainstay_testing::postgres::TestDatabase;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio::runtime::Runtime;
+
+use crate::program::{Place, example};
+
+/// What takes longer than this is taken for hung; a slow machine is no fault.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A shop whose programs come and go, on one server.
+struct Shop {
+    place: Place,
+    runtime: Runtime,
+    database: TestDatabase,
+    orders: u32,
+}
+
+/// A worker process; it is gone when this is.
+struct Hand(Child);
+
+impl Drop for Hand {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Hand {
+    /// Asks it to go in good order, and waits until it has.
+    fn leave(mut self) {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+        assert!(self.0.wait().unwrap().success());
+    }
+}
+
+impl Shop {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let database = runtime.block_on(TestDatabase::create()).unwrap();
+        Self { place: Place::new(), runtime, database, orders: 0 }
+    }
+
+    fn command(&self, state: &str, arguments: &[&str]) -> Command {
+        let mut command = self.place.command_of(example("upgrade"), arguments);
+        command.env("STATE", state).env("LEDGER", self.place.path().join("ledger"));
+        command.env("DATABASE_URL", self.database.url());
+        command
+    }
+
+    fn json(&self, state: &str, arguments: &[&str]) -> (i32, Value) {
+        let output = self.command(state, &[arguments, &["--json"]].concat()).output().unwrap();
+        let exit = output.status.code().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        let document = serde_json::from_str(&text);
+        (exit, document.unwrap_or_else(|_| panic!("{arguments:?}: {text}{error}")))
+    }
+
+    fn hand(&self, state: &str) -> Hand {
+        let mut command = self.command(state, &["worker"]);
+        Hand(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Takes orders with a program of that state; they go on while the next ones come.
+    fn take_orders(&mut self, state: &str, count: u32) {
+        for _ in 0..count {
+            self.orders += 1;
+            let order = format!("order=o{:03}", self.orders);
+            let (exit, started) =
+                self.json(state, &["run", "order", "--detach", "--input", &order]);
+            assert_eq!(exit, 0, "{started}");
+        }
+    }
+
+    fn sql(&self, sql: &str) -> Vec<i64> {
+        self.runtime.block_on(async {
+            let mut db = PgConnection::connect(self.database.url()).await.unwrap();
+            let rows = sqlx::query_scalar(AssertSqlSafe(sql)).fetch_all(&mut db).await.unwrap();
+            db.close().await.unwrap();
+            rows
+        })
+    }
+
+    fn until(&self, wanted: i64, sql: &str) {
+        let began = Instant::now();
+        let mut found = self.sql(sql);
+        while found != [wanted] {
+            assert!(began.elapsed() < PATIENCE, "{sql} is {found:?}, not {wanted}");
+            std::thread::sleep(Duration::from_millis(50));
+            found = self.sql(sql);
+        }
+    }
+
+    /// What the next release's migration might do: it only adds, and says who may go on.
+    fn migrate_further(&self) -> i64 {
+        let found = self.sql("SELECT max(version) FROM mainstay.schema_version")[0];
+        for statement in [
+            "ALTER TABLE mainstay.runs ADD COLUMN planted text",
+            "CREATE TABLE mainstay.planted (run_id uuid PRIMARY KEY)",
+            &format!(
+                "INSERT INTO mainstay.schema_version (version, oldest) VALUES ({}, {found})",
+                found + 1
+            ),
+        ] {
+            self.sql(statement);
+        }
+        found + 1
+    }
+
+    /// How often each line stands in the ledger.
+    fn ledger(&self) -> BTreeMap<String, u32> {
+        let mut lines = BTreeMap::new();
+        let text = fs::read_to_string(self.place.path().join("ledger")).unwrap_or_default();
+        text.lines().for_each(|line| *lines.entry(line.to_owned()).or_default() += 1);
+        lines
+    }
+
+    fn close(self) {
+        self.runtime.block_on(self.database.close()).unwrap();
+    }
+}
+
+const COMPLETED: &str = "SELECT count(*) FROM mainstay.runs WHERE status = 'completed'";
+
+fn of_version(version: u32, status: &str) -> String {
+    format!(
+        "SELECT count(*) FROM mainstay.runs JOIN mainstay.lanes USING (lane)
+         WHERE version = {version} AND status {status}"
+    )
+}
+
+#[test]
+fn two_hundred_runs_survive_an_upgrade_and_its_way_back() {
+    let mut shop = Shop::new();
+    assert_eq!(shop.json("old", &["migrate"]).0, 0);
+    let mut hands = vec![shop.hand("old"), shop.hand("old")];
+    shop.take_orders("old", 70);
+
+    // The schema goes first, then the new program beside the old.
+    let version = shop.migrate_further();
+    let (exit, report) = shop.json("old", &["doctor"]);
+    assert_eq!((exit, &report["healthy"]), (0, &Value::Bool(true)), "{report}");
+    let new = [shop.hand("new"), shop.hand("new")];
+    shop.take_orders("new", 30);
+    shop.take_orders("old", 30);
+    // An old program that starts now finds a schema it did not make.
+    hands.push(shop.hand("old"));
+    shop.take_orders("new", 30);
+    assert_ne!(shop.sql(&of_version(2, "<> 'completed'")), [0], "new runs are under way");
+
+    // And back: what the new program began waits for it, the rest goes on.
+    new.into_iter().for_each(Hand::leave);
+    shop.take_orders("old", 40);
+    shop.until(140, &of_version(1, "= 'completed'"));
+    let new = [shop.hand("new"), shop.hand("new")];
+    shop.until(200, COMPLETED);
+    assert_eq!(shop.sql("SELECT max(version) FROM mainstay.schema_version"), [version]);
+
+    let (steps, lines) = (140 * 3 + 60 * 4, shop.ledger());
+    let repeated: Vec<_> = lines.iter().filter(|(_, times)| **times != 1).collect();
+    let lost = steps - lines.len();
+    println!("figure upgrade_lost={lost} effects");
+    assert_eq!((lost, repeated), (0, Vec::new()));
+    let (exit, report) = shop.json("new", &["doctor"]);
+    assert_eq!((exit, &report["healthy"]), (0, &Value::Bool(true)), "{report}");
+    hands.into_iter().chain(new).for_each(Hand::leave);
+    shop.close();
+}
+
+#[test]
+fn a_change_that_runs_do_not_survive_is_found_before_and_parks_visibly_after() {
+    let shop = Shop::new();
+    let old = shop.hand("old");
+    shop.until(1, "SELECT count(*) FROM pg_tables WHERE tablename = 'workers'");
+    let (_, started) = shop.json("old", &["run", "pickup", "--detach", "--input", "order=p1"]);
+    let run_id = started["run_id"].as_str().unwrap().to_owned();
+    shop.until(1, "SELECT count(*) FROM mainstay.runs WHERE status = 'parked'");
+
+    let (exit, fine) = shop.json("new", &["flows", "check"]);
+    assert_eq!((exit, fine["stuck"].as_array().unwrap().len()), (0, 0), "{fine}");
+    let (exit, found) = shop.json("broken", &["flows", "check"]);
+    assert_eq!(exit, 5, "{found}");
+    assert_eq!(found["stuck"][0]["run_id"].as_str(), Some(&*run_id), "{found}");
+
+    // It is deployed all the same.
+    old.leave();
+    let broken = shop.hand("broken");
+    signal(&shop, &run_id);
+    let parked = "SELECT count(*) FROM mainstay.runs
+                  WHERE status = 'parked' AND wait LIKE '%worker_version%'";
+    shop.until(1, parked);
+    assert_eq!(shop.ledger(), BTreeMap::new(), "nothing was guessed");
+    let (exit, shown) = shop.json("broken", &["runs", "show", &run_id]);
+    assert_eq!((exit, &shown["status"]), (0, &Value::from("parked")), "{shown}");
+
+    // And taken back.
+    broken.leave();
+    let old = shop.hand("old");
+    assert_ne!(shop.json("old", &["runs", "retry", &run_id]).0, 1);
+    shop.until(1, COMPLETED);
+    assert_eq!(shop.ledger(), BTreeMap::from([("p1 fetched".to_owned(), 1)]));
+    old.leave();
+    shop.close();
+}
+
+/// Somebody comes to fetch it.
+fn signal(shop: &Shop, run_id: &str) {
+    let options = mainstay_store::postgres::PostgresOptions::default();
+    shop.runtime.block_on(async {
+        let url = shop.database.url();
+        let store = mainstay_store::postgres::PostgresStore::connect(url, options).await.unwrap();
+        let payload = mainstay_core::payload::Payload::of(&Value::Null).unwrap();
+        let body = mainstay_core::inbox::InboxBody::Signalled {
+            name: "fetched".to_owned(),
+            payload: payload.reference(mainstay_core::label::Label::default()),
+        };
+        let (run_id, key) = (run_id.parse().unwrap(), "fetched".to_owned());
+        let told = mainstay_core::store::operation::Delivery {
+            run_id,
+            key,
+            body,
+            payloads: vec![payload],
+        };
+        let port: &dyn mainstay_core::store::Store = &store;
+        port.deliver(told).await.unwrap();
+        store.close().await;
+    });
+}
