@@ -12,19 +12,24 @@ use mainstay::{ToolSet, prelude::*};
 /// Where what was done is written down, a line each.
 struct Ledger(String);
 
+/// Long enough for a deployment to come in between.
+const PAUSE: Duration = Duration::from_secs(4);
+
 /// Writes something down.
 #[tool(effect = idempotent(key_valid_for = forever))]
-async fn note(cx: &ToolContext, what: String) -> Result<(), ToolFailure> {
+async fn note(cx: &ToolContext, what: String) -> Result<usize, ToolFailure> {
     let full = |error: std::io::Error| ToolFailure::refused(error.to_string());
     let path = &cx.resource::<Ledger>()?.0;
     let mut file = std::fs::File::options().create(true).append(true).open(path).map_err(full)?;
     // One write a line: lines of several processes do not mix.
-    file.write_all(format!("{what}\n").as_bytes()).map_err(full)
+    file.write_all(format!("{what}\n").as_bytes()).map_err(full)?;
+    Ok(what.len())
 }
 
 mod old {
-    use super::{Duration, note};
+    use super::{PAUSE, note};
     use mainstay::prelude::*;
+    use serde_json::json;
 
     /// An order.
     #[derive(Default, Serialize, Deserialize, JsonSchema)]
@@ -38,20 +43,41 @@ mod old {
         #[start(grants = [note])]
         async fn take(&self, cx: &StepContext) -> Result<()> {
             cx.tool(note::with(format!("{} taken", self.order))).await.required()?;
-            cx.sleep(Duration::from_millis(400)).await;
+            cx.sleep(PAUSE).await;
             Ok(())
         }
 
         #[listen(take, grants = [note])]
         async fn pack(&self, cx: &StepContext) -> Result<()> {
             cx.tool(note::with(format!("{} packed", self.order))).await.required()?;
-            cx.sleep(Duration::from_millis(400)).await;
+            cx.sleep(PAUSE).await;
             Ok(())
         }
 
         #[listen(pack, grants = [note])]
         async fn send(&self, cx: &StepContext) -> Result<()> {
-            Ok(cx.tool(note::with(format!("{} sent", self.order))).await.required()?)
+            cx.tool(note::with(format!("{} sent", self.order))).await.required()?;
+            Ok(())
+        }
+    }
+
+    /// Many orders at once.
+    #[derive(Default, Serialize, Deserialize, JsonSchema)]
+    pub(crate) struct Batch {
+        name: String,
+        count: u32,
+    }
+
+    /// Starts an order for each, and waits for them.
+    #[flow(name = "batch", version = 1)]
+    impl Batch {
+        #[start]
+        async fn all(&self, cx: &StepContext) -> Result<()> {
+            let orders = cx.map(0..self.count, |cx, number| async move {
+                let order = json!({ "order": format!("{}{number}", self.name) });
+                cx.run_flow::<()>(ChildRun::of("order", &order)).await
+            });
+            orders.await.into_iter().try_for_each(|sent| Ok(sent.map(drop)?))
         }
     }
 
@@ -67,14 +93,16 @@ mod old {
         #[start(grants = [note])]
         async fn hold(&self, cx: &StepContext) -> Result<()> {
             let _: Option<String> = cx.signal("fetched").await?;
-            Ok(cx.tool(note::with(format!("{} fetched", self.order))).await.required()?)
+            cx.tool(note::with(format!("{} fetched", self.order))).await.required()?;
+            Ok(())
         }
     }
 }
 
 mod new {
-    use super::{Duration, note};
+    use super::{PAUSE, note};
     use mainstay::prelude::*;
+    use serde_json::json;
 
     /// An order.
     #[derive(Default, Serialize, Deserialize, JsonSchema)]
@@ -88,25 +116,47 @@ mod new {
         #[start(grants = [note])]
         async fn take(&self, cx: &StepContext) -> Result<()> {
             cx.tool(note::with(format!("{} taken", self.order))).await.required()?;
-            cx.sleep(Duration::from_millis(400)).await;
+            cx.sleep(PAUSE).await;
             Ok(())
         }
 
         #[listen(take, grants = [note])]
         async fn check(&self, cx: &StepContext) -> Result<()> {
-            Ok(cx.tool(note::with(format!("{} checked", self.order))).await.required()?)
+            cx.tool(note::with(format!("{} checked", self.order))).await.required()?;
+            Ok(())
         }
 
         #[listen(check, grants = [note])]
         async fn pack(&self, cx: &StepContext) -> Result<()> {
             cx.tool(note::with(format!("{} packed", self.order))).await.required()?;
-            cx.sleep(Duration::from_millis(400)).await;
+            cx.sleep(PAUSE).await;
             Ok(())
         }
 
         #[listen(pack, grants = [note])]
         async fn send(&self, cx: &StepContext) -> Result<()> {
-            Ok(cx.tool(note::with(format!("{} sent", self.order))).await.required()?)
+            cx.tool(note::with(format!("{} sent", self.order))).await.required()?;
+            Ok(())
+        }
+    }
+
+    /// Many orders at once.
+    #[derive(Default, Serialize, Deserialize, JsonSchema)]
+    pub(crate) struct Batch {
+        name: String,
+        count: u32,
+    }
+
+    /// Starts an order for each, and waits for them.
+    #[flow(name = "batch", version = 2)]
+    impl Batch {
+        #[start]
+        async fn all(&self, cx: &StepContext) -> Result<()> {
+            let orders = cx.map(0..self.count, |cx, number| async move {
+                let order = json!({ "order": format!("{}{number}", self.name) });
+                cx.run_flow::<()>(ChildRun::of("order", &order)).await
+            });
+            orders.await.into_iter().try_for_each(|sent| Ok(sent.map(drop)?))
         }
     }
 }
@@ -121,14 +171,16 @@ mod broken {
         order: String,
     }
 
-    /// Waits until somebody comes, but asks first: the same version, with another body.
+    // Its graph is that of version 1, and its body is not: it asks first.
+    /// Waits until somebody comes.
     #[flow(name = "pickup", version = 1)]
     impl Pickup {
         #[start(grants = [note])]
         async fn hold(&self, cx: &StepContext) -> Result<()> {
             cx.tool(note::with(format!("{} asked for", self.order))).await.required()?;
             let _: Option<String> = cx.signal("fetched").await?;
-            Ok(cx.tool(note::with(format!("{} fetched", self.order))).await.required()?)
+            cx.tool(note::with(format!("{} fetched", self.order))).await.required()?;
+            Ok(())
         }
     }
 }
@@ -140,9 +192,9 @@ fn main() -> ExitCode {
         .tools(ToolSet::new().native::<note>())
         .resource(Ledger(said("LEDGER")));
     let app = match said("STATE").as_str() {
-        "new" => app.flow::<new::Order>().flow::<old::Pickup>(),
+        "new" => app.flow::<new::Order>().flow::<new::Batch>().flow::<old::Pickup>(),
         "broken" => app.flow::<old::Order>().flow::<broken::Pickup>(),
-        _ => app.flow::<old::Order>().flow::<old::Pickup>(),
+        _ => app.flow::<old::Order>().flow::<old::Batch>().flow::<old::Pickup>(),
     };
     app.main()
 }
