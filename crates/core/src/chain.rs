@@ -51,9 +51,10 @@ pub fn follows(run_id: RunId, row: &JournalRow, before: Head) -> Result<Head, Br
     let after = row.head(run_id, before);
     let entry = row.entry().map_err(|_| Broken::Unreadable(at))?;
     // The rows of claims are written by SQL, which knows no hash: their link is the claimer's nonce.
-    let (prev, link) = match &entry {
-        Entry::Claimed { nonce, .. } => (Digest::ZERO, nonce_link(nonce)),
-        _ => (before.hash, Some(after.hash)),
+    let (prev, link) = if let Entry::Claimed { nonce, .. } = &entry {
+        (Digest::ZERO, nonce_link(nonce))
+    } else {
+        (before.hash, Some(after.hash))
     };
     if row.prev != prev {
         return Err(Broken::Prev(at));

@@ -338,6 +338,7 @@ impl Projection {
                 self.ending.get_or_insert(Cause::Cancelled { reason });
             }
             InboxBody::RetryRequested { .. } => self.retry_now(),
+            InboxBody::WorkerCame { .. } => {}
         }
         Ok(())
     }

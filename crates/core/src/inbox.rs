@@ -6,7 +6,7 @@ use crate::{
     budget::{Limits, Settlement},
     effect::EffectPosition,
     failure::Failure,
-    id::{ReviewId, RunId},
+    id::{ReviewId, RunId, SessionId},
     payload::PayloadRef,
     review::ReviewOutcome,
     run::RunStatus,
@@ -72,6 +72,12 @@ pub enum InboxBody {
         /// Who.
         by: String,
     },
+    /// A worker that has what the run waits for looked in: its version, or the body its open step
+    /// began with.
+    WorkerCame {
+        /// The worker's session.
+        session: SessionId,
+    },
 }
 
 impl InboxBody {
@@ -79,9 +85,10 @@ impl InboxBody {
     #[must_use]
     pub const fn is_urgent(&self) -> bool {
         match self {
-            Self::CancelRequested { .. } | Self::ToppedUp { .. } | Self::RetryRequested { .. } => {
-                true
-            }
+            Self::CancelRequested { .. }
+            | Self::ToppedUp { .. }
+            | Self::RetryRequested { .. }
+            | Self::WorkerCame { .. } => true,
             Self::Reviewed { .. }
             | Self::Signalled { .. }
             | Self::ChildEnded { .. }

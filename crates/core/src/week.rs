@@ -60,7 +60,7 @@ impl Week {
     #[must_use]
     pub fn ids(self) -> (Uuid, Uuid) {
         let low = |week: Self| u128::from(week.start().millis()) << 80;
-        let high = low(self.next()).checked_sub(1).unwrap_or_default();
+        let high = low(self.next()).saturating_sub(1);
         (Uuid::from_u128(low(self)), Uuid::from_u128(high))
     }
 }

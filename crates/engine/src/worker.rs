@@ -5,6 +5,7 @@ mod background;
 mod control;
 mod proof;
 mod rescue;
+mod revive;
 mod session;
 mod upkeep;
 

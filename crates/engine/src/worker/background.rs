@@ -1,5 +1,6 @@
 //! Loops that any worker may run, and run twice: takeover of the dead, timers, the outbox relay,
-//! the searchable list, the end of runs that nobody can drive, old weeks.
+//! the searchable list, the end of runs that nobody can drive, runs that wait for a
+//! worker, old weeks.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     control,
     proof::{Proof, Sign},
-    upkeep,
+    revive, upkeep,
 };
 use crate::{drive::Desk, runtime::Runtime};
 
@@ -42,6 +43,7 @@ pub(super) fn start(desk: &Desk, end: &CancellationToken) -> JoinSet<()> {
     loops.spawn(index(desk.clone(), end.clone()));
     loops.spawn(control::ends(desk.clone(), end.clone()));
     loops.spawn(upkeep::upkeep(desk.clone(), end.clone()));
+    loops.spawn(revive::revive(desk.clone(), end.clone()));
     loops
 }
 

@@ -246,6 +246,9 @@ fn received(row: &JournalRow, message: &InboxBody) -> Told {
         InboxBody::ToppedUp { by, add } => {
             Told::new(format!("{by} raises the budget by {}", limits_text(add)))
         }
+        InboxBody::WorkerCame { session } => {
+            Told::new(format!("{} has what it waits for", session.short())).tone(Tone::Quiet)
+        }
         InboxBody::RetryRequested { by } => Told::new(format!("{by} asks to go on")),
     }
 }

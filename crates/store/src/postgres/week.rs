@@ -28,6 +28,7 @@ impl Weeks {
         for week in this.number()..=last.number() {
             self.make(sql, week).await?;
         }
+        drop_empty(sql, this).await?;
         Ok(last)
     }
 
@@ -72,6 +73,26 @@ impl Weeks {
             weeks.insert(week);
         }
     }
+}
+
+/// Weeks in which no run began leave partitions that nothing else would drop. The last weeks stay: a
+/// run may still begin with an id of theirs.
+const EMPTY: &str = "
+SELECT w FROM generate_series($1::bigint - 520, $1::bigint - 3) w
+WHERE to_regclass('mainstay.journal_' || mainstay.week_name(w)) IS NOT NULL
+  AND NOT EXISTS (SELECT FROM mainstay.journal WHERE run_id >= mainstay.week_start(w)
+                                                 AND run_id < mainstay.week_start(w + 1))
+  AND NOT EXISTS (SELECT FROM mainstay.runs WHERE run_id >= mainstay.week_start(w)
+                                              AND run_id < mainstay.week_start(w + 1))";
+
+async fn drop_empty(sql: &mut PgConnection, this: Week) -> Result<(), Failed> {
+    let empty = sqlx::query_scalar(EMPTY).bind(this.number()).fetch_all(&mut *sql).await?;
+    for week in empty {
+        let week: i64 = week;
+        // One that others are at work on is left for the next time.
+        sqlx::query("SELECT mainstay.drop_week($1)").bind(week).execute(&mut *sql).await?;
+    }
+    Ok(())
 }
 
 async fn this_week(sql: &mut PgConnection, simulated: Option<i64>) -> Result<Week, Failed> {

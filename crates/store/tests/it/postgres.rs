@@ -11,9 +11,11 @@ use mainstay_core::{
     run::RunStatus,
     store::{
         Store, StoreError,
-        operation::{Appended, BeatRequest, ClaimRequest, Death},
+        operation::{Appended, BeatRequest, ClaimRequest, Death, DropWeek, DroppedWeek, HoldDuty},
+        week::UPKEEP,
     },
     time::Timestamp,
+    week::Week,
 };
 use mainstay_store::{
     conformance::{ManualClock, Owner, Subject, World, differential},
@@ -322,4 +324,47 @@ async fn a_claim_whose_answer_was_lost_is_found_again() {
     while count(&mut held, cut).await == 0 {}
     held.rollback().await.unwrap();
     assert_eq!(claiming.await.unwrap().unwrap(), first);
+}
+
+/// A week's partitions go as a whole, and whoever reads is not made to wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_week_in_use_is_dropped_later() {
+    let database = TestDatabase::create().await.unwrap();
+    let clock = Arc::<ManualClock>::default();
+    let store = open(database.url(), &clock).await;
+    let world = World::new(Subject { store: Arc::new(store), clock, guard: Box::new(()) });
+    world.store.migrate(()).await.unwrap();
+    let mut owner = world.owned().await.unwrap();
+    owner.accept(&*world.store, owner.finish(0).unwrap()).await.unwrap();
+    let week = Week::of(owner.run_id);
+    world.clock.advance(Duration::from_secs(60 * 24 * 60 * 60));
+    let duty = HoldDuty {
+        duty: UPKEEP.to_owned(),
+        holder: world.session_id(),
+        span: Duration::from_secs(60),
+    };
+    let term = world.store.hold(duty).await.unwrap().unwrap();
+    let wish = DropWeek { week, term, limit: 100 };
+
+    let mut reader = PgConnection::connect(database.url()).await.unwrap();
+    sqlx::raw_sql("BEGIN; SELECT count(*) FROM mainstay.journal")
+        .execute(&mut reader)
+        .await
+        .unwrap();
+    assert_eq!(world.store.drop_week(wish).await, Ok(DroppedWeek::Busy));
+    assert_eq!(world.store.weeks(Week::at(world.now())).await, Ok(vec![week]));
+    sqlx::raw_sql("COMMIT").execute(&mut reader).await.unwrap();
+    assert_eq!(world.store.drop_week(wish).await, Ok(DroppedWeek::Gone));
+    let children = "SELECT count(*) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                    WHERE c.relname LIKE '%' || mainstay.week_name($1)";
+    let left: i64 =
+        sqlx::query_scalar(children).bind(week.number()).fetch_one(&mut reader).await.unwrap();
+    assert_eq!(left, 0, "its partitions are gone");
+
+    // Those of weeks in which nothing began go by themselves, and room is made for those to come.
+    let last = world.store.make_weeks(()).await.unwrap();
+    let all = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'mainstay.journal'::regclass";
+    let kept: i64 = sqlx::query_scalar(all).fetch_one(&mut reader).await.unwrap();
+    assert_eq!(kept, 4, "this week, two to come, and the default, until {last}");
+    reader.close().await.unwrap();
 }

@@ -7,7 +7,7 @@ use mainstay_core::{
     fold::Projection,
     id::RunId,
     journal::{Entry, JournalRow, Position},
-    payload::Payload,
+    payload::{Payload, PayloadRef},
     store::{
         operation::{JournalRequest, PayloadRequest},
         row::RunRow,
@@ -76,11 +76,7 @@ async fn checkpoints(
 ) -> Result<BTreeMap<Position, Projection>, EngineError> {
     let mut folds = BTreeMap::new();
     for (row, entry) in rows {
-        let fold = match entry {
-            Entry::Checkpoint { fold } => fold,
-            Entry::Rehomed(rehomed) => &rehomed.fold,
-            _ => continue,
-        };
+        let Some(fold) = carried(entry) else { continue };
         let wanted = vec![(fold.digest, row.position)];
         let found = eyes.store.payloads(PayloadRequest { run_id, wanted }).await?;
         if let Some(carried) = found.first().map(Payload::read).transpose()? {
@@ -88,4 +84,12 @@ async fn checkpoints(
         }
     }
     Ok(folds)
+}
+
+fn carried(entry: &Entry) -> Option<&PayloadRef> {
+    if let Entry::Rehomed(rehomed) = entry {
+        return Some(&rehomed.fold);
+    }
+    let Entry::Checkpoint { fold } = entry else { return None };
+    Some(fold)
 }
