@@ -234,6 +234,7 @@ impl Drive {
             let unwanted = reads.cancelled_owned();
             let end = if call.target.class() == EffectClass::Read {
                 tokio::select! {
+                    biased;
                     end = call.attempt(&attempt) => end,
                     () = unwanted => CallEnd::unwanted(),
                 }

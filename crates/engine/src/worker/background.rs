@@ -59,6 +59,7 @@ async fn timers(desk: Desk, end: CancellationToken) {
             Err(error) => quiet(&error),
         };
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             () = desk.nudges.timers.notified() => {}
             () = desk.runtime.clock.sleep(pause) => {}
@@ -82,6 +83,7 @@ async fn relay(desk: Desk, end: CancellationToken) {
             Err(error) => drop(quiet(&error)),
         }
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             () = desk.nudges.outbox.notified() => {}
             () = desk.runtime.clock.sleep(PAUSE) => {}
@@ -173,6 +175,7 @@ async fn reap(desk: Desk, end: CancellationToken) {
             quiet(&error);
         }
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             () = desk.runtime.clock.sleep(REAP_PAUSE) => {}
         }
@@ -220,6 +223,7 @@ async fn index(desk: Desk, end: CancellationToken) {
             quiet(&error);
         }
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             () = runtime.clock.sleep(INDEX_PAUSE) => {}
         }

@@ -45,6 +45,7 @@ pub(super) async fn ends(desk: Desk, end: CancellationToken) {
     let mut next = clock.boot() + PAUSE;
     loop {
         tokio::select! {
+            biased;
             () = end.cancelled() => return,
             () = clock.sleep(PAUSE) => {}
         }

@@ -148,6 +148,7 @@ impl Session {
             let pause = pause.min(next_beat.saturating_sub(clock.boot()));
             let (nudges, store) = (self.desk.nudges.clone(), self.desk.runtime.store.clone());
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = self.desk.lease.lost() => {}
                 Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
@@ -255,6 +256,7 @@ impl Session {
         while !self.drivers.is_empty() && clock.boot() < end && !self.desk.lease.is_lost() {
             let left = end.saturating_sub(clock.boot()).min(options.beat);
             tokio::select! {
+                biased;
                 Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
                 () = clock.sleep(left) => self.beat().await,
             }
