@@ -12,6 +12,7 @@
 
 mod claiming;
 pub mod differential;
+mod draw;
 mod fencing;
 mod listing;
 pub mod local;
@@ -43,7 +44,7 @@ use mainstay_core::{
     time::Timestamp,
 };
 
-pub use self::{owner::Owner, world::World};
+pub use self::{draw::Draw, owner::Owner, world::World};
 
 /// A fresh, migrated, empty store that follows `clock`.
 pub struct Subject {

@@ -28,37 +28,11 @@ use mainstay_core::{
 
 use super::{
     super::{
-        Failure, Owner, World,
+        Draw, Failure, Owner, World,
         world::{LEASE, lane, signal},
     },
     listing,
 };
-
-/// A seeded stream of numbers (SplitMix64).
-pub(super) struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        let index = usize::try_from(self.below(from.len() as u64)).ok()?;
-        from.get(index)
-    }
-}
 
 /// What the workers, people and clocks of a sequence know.
 pub(super) struct Generator {
@@ -85,7 +59,7 @@ impl Generator {
     /// Starts from a seed.
     pub(super) fn new(seed: u64) -> Self {
         Self {
-            draw: Draw(seed),
+            draw: Draw::new(seed),
             sessions: Vec::new(),
             runs: Vec::new(),
             owners: BTreeMap::new(),
