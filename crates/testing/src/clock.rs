@@ -27,6 +27,8 @@ const LONGEST_WAIT: Duration = Duration::from_millis(2);
 pub struct SimulatedClock {
     now: AtomicI64,
     longest_wait: Duration,
+    /// Since when time also passes by itself, on the paused clock of a tokio runtime.
+    flows_since: Option<tokio::time::Instant>,
 }
 
 impl Default for SimulatedClock {
@@ -39,13 +41,21 @@ impl SimulatedClock {
     /// Makes a clock that shows `now`.
     #[must_use]
     pub const fn at(now: Timestamp) -> Self {
-        Self { now: AtomicI64::new(now.micros()), longest_wait: LONGEST_WAIT }
+        Self { now: AtomicI64::new(now.micros()), longest_wait: LONGEST_WAIT, flows_since: None }
     }
 
     /// Sets how long a wait takes in reality at most: more where a look costs more.
     #[must_use]
     pub const fn with_longest_wait(mut self, span: Duration) -> Self {
         self.longest_wait = span;
+        self
+    }
+
+    /// Lets time pass by itself too, as the paused tokio runtime that this is called in lets it:
+    /// whenever nothing else can happen. Waits then take their whole span.
+    #[must_use]
+    pub(crate) fn flowing(mut self) -> Self {
+        self.flows_since = Some(tokio::time::Instant::now());
         self
     }
 
@@ -65,7 +75,8 @@ impl SimulatedClock {
 #[async_trait]
 impl Clock for SimulatedClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_micros(self.now.load(Ordering::Acquire))
+        let moved = Timestamp::from_micros(self.now.load(Ordering::Acquire));
+        self.flows_since.map_or(moved, |since| moved.after(since.elapsed()))
     }
 
     fn boot(&self) -> Duration {
@@ -73,7 +84,8 @@ impl Clock for SimulatedClock {
     }
 
     async fn sleep(&self, span: Duration) {
-        tokio::time::sleep(span.min(self.longest_wait)).await;
+        let whole = self.flows_since.is_some();
+        tokio::time::sleep(if whole { span } else { span.min(self.longest_wait) }).await;
     }
 }
 

@@ -39,22 +39,26 @@
 
 mod case;
 mod ending;
-mod lanes;
+pub(crate) mod fuse;
+mod held;
+pub(crate) mod lanes;
 mod outside;
 mod point;
 mod process;
 mod report;
+mod sealed;
 mod store;
+mod turnstile;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use mainstay_core::{journal::JournalRow, store::Store};
 
 use crate::rig::{Ground, Setup, Stage};
-use lanes::{Play, play_all};
+use fuse::{Manner, Plan};
+use lanes::{Play, Scene, play_all};
 pub use point::{NotAStrike, Point, Strike, Variant};
 pub use process::Arrival;
-use process::Timing;
 pub use report::{Finding, Report};
 
 /// Crashes a setup everywhere, on the store in memory.
@@ -77,13 +81,14 @@ where
     F: Future<Output = Setup> + 'static,
 {
     let play = Play::new(ground, setup);
-    let playing = tokio::task::spawn_blocking(move || play_all(&play, 1, &[Vec::new()]));
+    let playing =
+        tokio::task::spawn_blocking(move || play_all(&play, 1, &[Plan::Strikes(Vec::new())]));
     let scenes = playing.await.map_err(|error| error.to_string())?;
     let scene = scenes.into_iter().next().unwrap_or_else(|| Err("nothing was played".into()))?;
     Ok(scene.played.journals)
 }
 
-type Through = Arc<dyn Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync>;
+pub(crate) type Through = Arc<dyn Fn(Arc<dyn Store>) -> Arc<dyn Store> + Send + Sync>;
 
 /// A setup, and where and how it is to be crashed.
 pub struct Everywhere {
@@ -110,7 +115,7 @@ impl Everywhere {
     {
         let play = Play::new(Ground::Memory, setup);
         let lanes = 4 * std::thread::available_parallelism().map_or(2, usize::from);
-        Self { play, only: None, variants: Variant::ALL.to_vec(), first: None, lanes }
+        Self { play, only: None, variants: Variant::CRASHES.to_vec(), first: None, lanes }
     }
 
     /// Plays on this store.
@@ -137,6 +142,15 @@ impl Everywhere {
     pub fn after(mut self, first: &str) -> Result<Self, NotAStrike> {
         self.first = Some(first.parse()?);
         Ok(self)
+    }
+
+    /// Lets these go wrong instead of the three kinds of crash:
+    /// [`Refused`](Variant::Refused) for an error at every step,
+    /// [`Repeated`](Variant::Repeated) for a repeat at every step.
+    #[must_use]
+    pub fn with(mut self, variants: &[Variant]) -> Self {
+        self.variants = variants.to_vec();
+        self
     }
 
     /// Leaves out one way of going wrong.
@@ -171,8 +185,7 @@ impl Everywhere {
     }
 
     fn run_here(self) -> Report {
-        let counting: Vec<Strike> = self.first.clone().into_iter().collect();
-        let plain = match play_all(&self.play, 1, &[Vec::new()]).pop() {
+        let plain = match play_all(&self.play, 1, &[Plan::Strikes(Vec::new())]).pop() {
             Some(Ok(scene)) if scene.played.broken.is_empty() => scene,
             Some(Ok(scene)) => return failed("undisturbed", scene.played.broken.join("\n")),
             Some(Err(why)) => return failed("undisturbed", why),
@@ -181,40 +194,41 @@ impl Everywhere {
         if let Some(strikes) = &self.only {
             return self.judge(&plain, Vec::new(), vec![strikes.clone()]);
         }
-        // Two passes must agree, or a point would not be found again.
-        let passes = play_all(&self.play, 2, &[counting.clone(), counting.clone()]);
-        let mut trails = Vec::new();
-        for pass in passes {
-            match pass {
-                Ok(scene) => trails.push(scene.trail),
-                Err(why) => return failed(&named(&counting), why),
-            }
-        }
-        let (Some(one), Some(other)) = (trails.pop(), trails.pop()) else {
-            return failed("counting", "nothing was played".into());
+        let points = match self.points() {
+            Ok(points) => points,
+            Err(why) => return failed("counting", why),
         };
-        if counts(&one) != counts(&other) {
-            let why = format!("two passes differ: {:?} and {:?}", counts(&one), counts(&other));
-            return failed("counting", why);
-        }
-        let points = after_first(one, self.first.as_ref());
         let cases = self.cases(&points);
         self.judge(&plain, points.into_iter().map(|(point, _)| point).collect(), cases)
     }
 
-    fn cases(&self, points: &[(Point, Timing)]) -> Vec<Vec<Strike>> {
-        let fits = |timing: Timing, variant: Variant| {
-            timing == Timing::Known || variant != Variant::Before
+    /// Counts the points. Two passes must agree, or a point would not be found again.
+    fn points(&self) -> Result<Vec<(Point, Manner)>, String> {
+        let counting = Plan::Strikes(self.first.clone().into_iter().collect());
+        let mut trails = Vec::new();
+        for pass in play_all(&self.play, 2, &[counting.clone(), counting]) {
+            trails.push(pass?.trail);
+        }
+        let (Some(one), Some(other)) = (trails.pop(), trails.pop()) else {
+            return Err("nothing was played".into());
         };
-        let strikes = points.iter().flat_map(|(point, timing)| {
-            let variants = self.variants.iter().filter(|variant| fits(*timing, **variant));
+        if one != other {
+            return Err(format!("two passes differ: {:?} and {:?}", counts(&one), counts(&other)));
+        }
+        Ok(after_first(one, self.first.as_ref()))
+    }
+
+    fn cases(&self, points: &[(Point, Manner)]) -> Vec<Vec<Strike>> {
+        let strikes = points.iter().flat_map(|(point, manner)| {
+            let variants = self.variants.iter().filter(|variant| manner.allows(**variant));
             variants.map(|variant| Strike { point: point.clone(), variant: *variant })
         });
         strikes.map(|strike| self.first.clone().into_iter().chain([strike]).collect()).collect()
     }
 
-    fn judge(&self, plain: &lanes::Scene, points: Vec<Point>, cases: Vec<Vec<Strike>>) -> Report {
-        let scenes = play_all(&self.play, self.lanes, &cases);
+    fn judge(&self, plain: &Scene, points: Vec<Point>, cases: Vec<Vec<Strike>>) -> Report {
+        let plans: Vec<_> = cases.iter().cloned().map(Plan::Strikes).collect();
+        let scenes = play_all(&self.play, self.lanes, &plans);
         let ground = self.play.ground;
         let mut report = Report { ground, points, cases: cases.len(), ..Report::default() };
         for (strikes, scene) in cases.iter().zip(scenes) {
@@ -224,7 +238,9 @@ impl Everywhere {
                     report.deaths += scene.played.deaths;
                     let doubts = scene.played.in_doubt.iter();
                     report.in_doubt.extend(doubts.map(|doubt| format!("{name}: {doubt}")));
-                    scene.differs_from(plain, strikes)
+                    let mut wrong = scene.differs_from(plain);
+                    wrong.extend(missed(&scene, strikes));
+                    wrong
                 }
                 Err(why) => vec![why],
             };
@@ -238,6 +254,13 @@ impl Everywhere {
     }
 }
 
+/// A case whose point was not passed shows nothing.
+fn missed(scene: &Scene, strikes: &[Strike]) -> Option<String> {
+    let mut struck = scene.struck.iter().map(|(point, _)| point);
+    let all = strikes.iter().all(|strike| struck.any(|point| *point == strike.point));
+    (!all).then(|| format!("only {:?} went wrong: not all points were passed", scene.struck))
+}
+
 fn named(strikes: &[Strike]) -> String {
     let names: Vec<_> = strikes.iter().map(ToString::to_string).collect();
     names.join(" + ")
@@ -248,7 +271,7 @@ fn failed(what: &str, why: String) -> Report {
     Report { cases: 1, findings: vec![finding], ..Report::default() }
 }
 
-fn counts(trail: &[(Point, Timing)]) -> BTreeMap<&str, u32> {
+fn counts(trail: &[(Point, Manner)]) -> BTreeMap<&str, u32> {
     let mut counts = BTreeMap::new();
     for (point, _) in trail {
         *counts.entry(point.what.as_str()).or_default() += 1;
@@ -257,7 +280,7 @@ fn counts(trail: &[(Point, Timing)]) -> BTreeMap<&str, u32> {
 }
 
 /// Returns the points of the recovery: those after the first strike.
-fn after_first(trail: Vec<(Point, Timing)>, first: Option<&Strike>) -> Vec<(Point, Timing)> {
+fn after_first(trail: Vec<(Point, Manner)>, first: Option<&Strike>) -> Vec<(Point, Manner)> {
     match first.and_then(|first| trail.iter().position(|(point, _)| *point == first.point)) {
         Some(at) => trail.into_iter().skip(at + 1).collect(),
         None => trail,

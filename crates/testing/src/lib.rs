@@ -1,7 +1,8 @@
-//! Simulated clock, crash-everywhere harness, throwaway Postgres.
+//! Simulated clock, crash-everywhere harness, fault schedules, throwaway Postgres.
 //!
 //! In reading order: [`clock`] stands still until a test moves it; [`world`] is what tools act
-//! upon; [`rig`] puts a program up on a store; [`crash`] crashes it everywhere; [`invariants`] are
+//! upon; [`rig`] puts a program up on a store; [`crash`] crashes it everywhere; [`schedule`] lets
+//! everything go wrong that a seed draws; [`invariants`] are
 //! what must hold afterwards; [`postgres`] is a real server for a moment.
 
 #![expect(
@@ -14,4 +15,5 @@ pub mod crash;
 pub mod invariants;
 pub mod postgres;
 pub mod rig;
+pub mod schedule;
 pub mod world;

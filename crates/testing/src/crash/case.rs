@@ -4,27 +4,28 @@
 //! and buries them, lets time pass when nothing else can happen, and lets the person decide.
 
 mod attend;
+mod crew;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mainstay_core::{
     code::Code,
     id::RunId,
     journal::JournalRow,
-    store::{Store, row::RunRow},
+    model::Provider,
+    store::{
+        Store,
+        row::{IndexFilter, RunRow},
+    },
+    time::Timestamp,
 };
-use mainstay_engine::{
-    error::EngineError,
-    runtime::Runtime,
-    worker::{Worker, WorkerReport},
-};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use mainstay_engine::{error::EngineError, runtime::Runtime};
 
 use super::{
     ending::Ending,
+    fuse::Fuse,
     outside::{Heard, WatchedBroker, WatchedProvider, WatchedTools},
-    process::{Fuse, Process},
+    process::Process,
     store::WatchedStore,
 };
 use crate::{
@@ -32,33 +33,29 @@ use crate::{
     invariants,
     rig::{Setup, Stage, listing},
 };
+use crew::Crew;
 
-/// Nothing may happen in a case for this long in reality; a slow machine alone is no finding.
+/// Nothing may happen in a case for this long; in simulated time a slow machine takes no longer.
 const STILLNESS: Duration = Duration::from_secs(120);
 
 /// Points a case may pass; one that passes more goes round in circles.
-const POINTS: usize = 20_000;
+const POINTS: usize = 5_000;
 
-/// Waits up to this long are passed while the worker lives; beats keep its lease. Over longer ones
-/// nobody lives: the worker stops, the clock is moved, another starts.
-const LIVELY: Duration = Duration::from_secs(2);
-
-/// Lives a command or a worker may need; a strike takes one, and a strike in its recovery another.
+/// Lives a command may need; a strike takes one, and a strike in its recovery another.
 const LIVES: usize = 12;
 
-/// A worker process, alive or dead and not yet buried.
-struct Life {
-    process: Arc<Process>,
-    stop: CancellationToken,
-    task: JoinHandle<Result<WorkerReport, EngineError>>,
-}
+/// Time between two looks of the director, where time flows.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Runs one setup may start, children included.
+const RUNS: u32 = 10_000;
 
 /// What a case came to.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Played {
     /// How each run ended.
     pub(crate) endings: Vec<Ending>,
-    /// Each run's journal.
+    /// Each run's journal: those that were started, then their children's.
     pub(crate) journals: Vec<Vec<JournalRow>>,
     /// Everything that was done outside, sorted.
     pub(crate) done: Vec<String>,
@@ -81,36 +78,47 @@ pub(crate) struct Case {
     given: Arc<dyn Store>,
     fuse: Arc<Fuse>,
     heard: Arc<Heard>,
-    life: Option<Life>,
+    /// A process that looks at the store as it is and never dies.
+    eyes: Runtime,
+    crew: Crew,
+    /// Processes begun so far.
     lives: u64,
+    /// When the person first heard of something.
+    noticed: BTreeMap<String, Timestamp>,
     played: Played,
 }
 
 impl Case {
     pub(crate) fn new(
         stage: Stage,
-        setup: Setup,
+        mut setup: Setup,
         (store, given): (Arc<dyn Store>, Arc<dyn Store>),
         fuse: Arc<Fuse>,
     ) -> Self {
-        let (heard, played) = (Arc::default(), Played::default());
-        Self { stage, setup, store, given, fuse, heard, life: None, lives: 0, played }
+        let (heard, noticed, played) = (Arc::default(), BTreeMap::new(), Played::default());
+        let crew = Crew::of(fuse.schedule());
+        if let Some(schedule) = fuse.schedule() {
+            setup.options = schedule.options(setup.options);
+        }
+        let entropy = Arc::new(SeededEntropy::new(0));
+        let eyes = setup.process(&stage, store.clone(), entropy, setup.borders());
+        Self { stage, setup, store, given, fuse, heard, eyes, crew, lives: 0, noticed, played }
     }
 
     /// Plays every run, one after the other, and looks at what came of them.
     pub(crate) async fn play(mut self) -> Result<Played, String> {
+        let mut started = Vec::new();
         for number in 0..self.setup.starts.len() {
             let run_id = self.start(number).await?;
             self.drive(run_id).await?;
-            let eyes = self.eyes();
-            let view = eyes.view(run_id).await.map_err(|e| e.to_string())?;
-            self.played.endings.push(Ending::of(&eyes, &view).await?);
-            self.played.journals.push(view.rows.into_iter().map(|(row, _)| row).collect());
-            let arrivals = self.fuse.arrivals();
-            let broken = invariants::check(&eyes, run_id, &arrivals).await;
-            self.played.broken.extend(broken);
+            started.push(run_id);
         }
-        self.stop_worker().await?;
+        self.stop_workers().await?;
+        for run_id in self.with_children(started).await? {
+            self.examine(run_id).await?;
+        }
+        // Side by side children come in any order.
+        self.played.endings.sort_by_key(|ending| format!("{ending:?}"));
         self.check_rest().await?;
         let mut done = self.setup.outside.done().await;
         done.extend(self.heard.lines());
@@ -119,28 +127,49 @@ impl Case {
         Ok(self.played)
     }
 
+    async fn with_children(&self, mut runs: Vec<RunId>) -> Result<Vec<RunId>, String> {
+        self.store.refresh_index(RUNS).await.map_err(|e| e.to_string())?;
+        let filter = IndexFilter { limit: RUNS, ..IndexFilter::default() };
+        let mut all = self.store.list_runs(filter).await.map_err(|e| e.to_string())?;
+        all.sort_by_key(|row| row.run_id);
+        let children = all.into_iter().map(|row| row.run_id).filter(|id| !runs.contains(id));
+        let children: Vec<_> = children.collect();
+        runs.extend(children);
+        Ok(runs)
+    }
+
+    async fn examine(&mut self, run_id: RunId) -> Result<(), String> {
+        let eyes = &self.eyes;
+        let view = eyes.view(run_id).await.map_err(|e| e.to_string())?;
+        self.played.endings.push(Ending::of(eyes, &view).await?);
+        self.played.journals.push(view.rows.into_iter().map(|(row, _)| row).collect());
+        let broken = invariants::check(eyes, run_id, &self.fuse.arrivals()).await;
+        self.played.broken.extend(broken);
+        Ok(())
+    }
+
     /// Puts a process together, with watched borders.
     fn runtime(&mut self, process: &Arc<Process>) -> Runtime {
         self.lives += 1;
-        let entropy = Arc::new(SeededEntropy::new(self.lives));
         let (inner, store) = (self.given.clone(), self.store.clone());
         let watched = Arc::new(WatchedStore { inner, process: process.clone() });
-        let mut borders = self.setup.borders();
-        let inner = borders.tools;
-        borders.tools = Arc::new(WatchedTools { inner, process: process.clone(), store });
-        for provider in &mut borders.providers {
-            let (inner, process) = (provider.clone(), process.clone());
-            *provider = Arc::new(WatchedProvider { inner, process });
-        }
+        let borders = self.setup.borders();
+        let (inner, held) = (borders.tools, self.stage.url().is_some());
+        let tools = Arc::new(WatchedTools { inner, process: process.clone(), store, held });
+        let providers = borders.providers.into_iter().map(|inner| {
+            Arc::new(WatchedProvider { inner, process: process.clone() }) as Arc<dyn Provider>
+        });
         let (heard, process) = (self.heard.clone(), process.clone());
-        borders.broker = Some(Arc::new(WatchedBroker { heard, process }));
-        self.setup.process(&self.stage, watched, entropy, borders)
-    }
-
-    /// Returns a runtime that looks at the store as it is and never dies.
-    fn eyes(&self) -> Runtime {
-        let entropy = Arc::new(SeededEntropy::new(0));
-        self.setup.process(&self.stage, self.store.clone(), entropy, self.setup.borders())
+        Runtime {
+            store: watched,
+            clock: process.clone(),
+            entropy: Arc::new(SeededEntropy::new(self.lives)),
+            models: self.setup.models(providers.collect()),
+            tools,
+            broker: Arc::new(WatchedBroker { heard, process }),
+            gates: Arc::default(),
+            ..self.eyes.clone()
+        }
     }
 
     /// Starts a run, under one key.
@@ -160,7 +189,7 @@ impl Case {
         act: impl AsyncFn(&Runtime) -> Result<T, EngineError>,
     ) -> Result<Result<T, EngineError>, String> {
         for _ in 0..LIVES {
-            let process = Process::begin(&self.fuse);
+            let process = Process::begin(&self.fuse, &self.stage.clock);
             let runtime = self.runtime(&process);
             let done = tokio::select! {
                 biased;
@@ -180,96 +209,29 @@ impl Case {
     async fn drive(&mut self, run_id: RunId) -> Result<(), String> {
         let fuse = self.fuse.clone();
         let over = tokio::select! {
+            biased;
             over = self.until_over(run_id) => over,
             why = no_rest(&fuse) => Err(why),
         };
         let Err(why) = over else { return Ok(()) };
-        let view = self.eyes().view(run_id).await;
+        let view = self.eyes.view(run_id).await;
         let journal = view.map_or_else(|e| e.to_string(), |view| listing(&view));
         Err(format!("{why}\n{journal}"))
     }
 
     async fn until_over(&mut self, run_id: RunId) -> Result<(), String> {
         loop {
-            self.keep_a_worker().await?;
+            self.keep_workers().await?;
             let row = self.row(run_id).await?;
             let mail = self.store.outbox(1).await.map_err(|e| e.to_string())?;
             if row.status.is_terminal() && mail.is_empty() {
                 return Ok(());
             }
             self.look_after(row).await?;
-            tokio::time::sleep(self.stage.clock.longest_wait()).await;
+            let flows = self.fuse.schedule().is_some();
+            let pause = if flows { LOOK } else { self.stage.clock.longest_wait() };
+            tokio::time::sleep(pause).await;
         }
-    }
-
-    /// Sees to it that a worker lives: buries a dead one, lets its lease pass, starts another.
-    async fn keep_a_worker(&mut self) -> Result<(), String> {
-        if self
-            .life
-            .as_ref()
-            .is_some_and(|life| !life.process.is_dead() && !life.task.is_finished())
-        {
-            return Ok(());
-        }
-        if self.life.is_some() {
-            self.bury().await?;
-        }
-        if self.lives > LIVES as u64 * (1 + self.setup.starts.len() as u64) * 4 {
-            return Err("workers die again and again".into());
-        }
-        let (process, stop) = (Process::begin(&self.fuse), CancellationToken::new());
-        let runtime = Arc::new(self.runtime(&process));
-        let worker = Worker::new(runtime, format!("worker-{}", self.lives));
-        let task = tokio::spawn(worker.run(stop.clone()));
-        self.life = Some(Life { process, stop, task });
-        Ok(())
-    }
-
-    /// Takes down what is left of a dead worker, and lets its lease pass.
-    async fn bury(&mut self) -> Result<(), String> {
-        let Some(life) = self.life.take() else { return Ok(()) };
-        life.task.abort();
-        let ended = life.task.await;
-        if let Err(error) = ended
-            && error.is_panic()
-        {
-            return Err(format!("the worker panicked: {error}"));
-        }
-        self.played.deaths += 1;
-        self.stage.clock.advance(self.setup.options.lease + Duration::from_secs(1));
-        Ok(())
-    }
-
-    /// Stops the worker gracefully; it may die of it.
-    async fn stop_worker(&mut self) -> Result<(), String> {
-        let Some(life) = &mut self.life else { return Ok(()) };
-        life.stop.cancel();
-        let ended = tokio::select! {
-            ended = &mut life.task => Some(ended),
-            () = life.process.death() => None,
-        };
-        match ended {
-            Some(Ok(Ok(_))) => {
-                self.life = None;
-                Ok(())
-            }
-            Some(Ok(Err(_))) => {
-                self.life = None;
-                self.played.deaths += 1;
-                Ok(())
-            }
-            Some(Err(error)) => Err(format!("the worker panicked: {error}")),
-            None => self.bury().await,
-        }
-    }
-
-    /// Lets time pass over a wait.
-    async fn let_pass(&mut self, span: Duration) -> Result<(), String> {
-        if span > LIVELY {
-            self.stop_worker().await?;
-        }
-        self.stage.clock.advance(span);
-        Ok(())
     }
 
     async fn row(&self, run_id: RunId) -> Result<RunRow, String> {

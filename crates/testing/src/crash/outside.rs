@@ -12,11 +12,16 @@ use mainstay_core::{
     payload::Payload,
     port::Broker,
     store::{Store, operation::JournalRequest},
-    tool::{Reconciled, Tool, ToolCall, ToolCatalog, ToolFailure, ToolSpec},
+    tool::{EffectClass, Reconciled, Tool, ToolCall, ToolCatalog, ToolFailure, ToolSpec},
 };
 use serde_json::Value;
+use tokio::sync::OnceCell;
 
-use super::process::{Arrival, Process};
+use super::{
+    fuse::Manner,
+    held::Held,
+    process::{Arrival, Process, Upsets},
+};
 
 /// Journal rows read to find an intent.
 const PAGE: u32 = 10_000;
@@ -26,14 +31,16 @@ pub(crate) struct WatchedTools {
     pub(crate) process: Arc<Process>,
     /// The store as it is: to see what was durable when a call arrived.
     pub(crate) store: Arc<dyn Store>,
+    /// Whether tools may really wait, for a database beside the store: no time passes then.
+    pub(crate) held: bool,
 }
 
 impl ToolCatalog for WatchedTools {
     fn get(&self, name: &str) -> Option<Arc<dyn Tool>> {
-        let (process, store) = (self.process.clone(), self.store.clone());
+        let (process, store, held) = (self.process.clone(), self.store.clone(), self.held);
         self.inner
             .get(name)
-            .map(|inner| Arc::new(WatchedTool { inner, process, store }) as Arc<dyn Tool>)
+            .map(|inner| Arc::new(WatchedTool { inner, process, store, held }) as Arc<dyn Tool>)
     }
 
     fn specs(&self) -> Vec<ToolSpec> {
@@ -45,6 +52,12 @@ struct WatchedTool {
     inner: Arc<dyn Tool>,
     process: Arc<Process>,
     store: Arc<dyn Store>,
+    held: bool,
+}
+
+/// How a call of the world is a point.
+const fn outer(repeatable: bool) -> Manner {
+    Manner { known: true, repeatable, bears: true }
 }
 
 impl WatchedTool {
@@ -79,20 +92,32 @@ impl Tool for WatchedTool {
     }
 
     async fn call(&self, call: ToolCall) -> Result<Value, ToolFailure> {
+        let call = ToolCall { deadline: self.process.in_truth(call.deadline), ..call };
         let what = format!("tool:{}", self.inner.spec().name);
-        let work = async {
-            self.note(&call).await;
-            self.inner.call(call).await
+        let again =
+            matches!(self.inner.spec().effect, EffectClass::Read | EffectClass::Idempotent { .. });
+        let noted = OnceCell::new();
+        let (call, noted) = (&call, &noted);
+        let work = || async move {
+            noted.get_or_init(|| self.note(call)).await;
+            let _held = self.held.then(Held::begin);
+            self.inner.call(call.clone()).await
         };
         // What a reset connection looks like: it may have acted, and another try may help.
-        let lost = || ToolFailure::new("the answer was lost").retryable();
-        self.process.call(&what, work, lost).await
+        let lost = ToolFailure::new("the answer was lost").retryable();
+        let refused = ToolFailure::unavailable("the request was lost");
+        self.process.call((&what, outer(again)), work, Upsets { lost, refused }).await
     }
 
     async fn reconcile(&self, call: ToolCall) -> Reconciled {
         let what = format!("reconcile:{}", self.inner.spec().name);
-        let look = async { Ok::<_, ()>(self.inner.reconcile(call).await) };
-        self.process.cross(&what, look, || ()).await.unwrap_or(Reconciled::Unknown)
+        let call = &call;
+        let look = || async move {
+            let _held = self.held.then(Held::begin);
+            Ok::<_, ()>(self.inner.reconcile(call.clone()).await)
+        };
+        let upsets = Upsets { lost: (), refused: () };
+        self.process.cross((&what, outer(true)), look, upsets).await.unwrap_or(Reconciled::Unknown)
     }
 }
 
@@ -127,12 +152,17 @@ impl Provider for WatchedProvider {
         sink: &dyn StreamSink,
     ) -> Result<ModelReply, ModelFailure> {
         let what = format!("model:{}", self.inner.name());
-        let lost = || ModelFailure::Unavailable {
-            message: "the answer was lost".to_owned(),
+        let failed = |message: &str, started| ModelFailure::Unavailable {
+            message: message.to_owned(),
             retry_after: None,
-            started: true,
+            started,
         };
-        self.process.call(&what, self.inner.call(model, request, context, sink), lost).await
+        let upsets = Upsets {
+            lost: failed("the answer was lost", true),
+            refused: failed("the request was lost", false),
+        };
+        let work = || self.inner.call(model, request, context, sink);
+        self.process.call((&what, outer(true)), work, upsets).await
     }
 }
 
@@ -157,13 +187,14 @@ impl Heard {
 #[async_trait]
 impl Broker for WatchedBroker {
     async fn publish(&self, subject: &str, key: IdempotencyKey, event: &str) -> Result<(), String> {
-        let publish = async {
+        let publish = || async {
             let line = format!("event {subject} {event}");
             let mut heard = self.heard.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             heard.insert(key.to_string(), line);
             Ok(())
         };
-        let lost = || "the answer was lost".to_owned();
-        self.process.cross("broker:publish", publish, lost).await
+        let (lost, refused) = ("the answer was lost".to_owned(), "the bus is away".to_owned());
+        let manner = Manner { bears: false, ..outer(true) };
+        self.process.cross(("broker:publish", manner), publish, Upsets { lost, refused }).await
     }
 }

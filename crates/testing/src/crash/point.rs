@@ -28,17 +28,27 @@ pub enum Variant {
     After,
     /// It happens, the process lives, and what it learns is an error.
     AnswerLost,
+    /// It does not happen, the process lives, and learns an error.
+    Refused,
+    /// It is delivered twice: only where the receiver promises that this changes nothing.
+    Repeated,
 }
 
 impl Variant {
     /// Every variant.
-    pub const ALL: [Self; 3] = [Self::Before, Self::After, Self::AnswerLost];
+    pub const ALL: [Self; 5] =
+        [Self::Before, Self::After, Self::AnswerLost, Self::Refused, Self::Repeated];
 
-    const fn as_str(self) -> &'static str {
+    /// A crash: the process dies, or cannot know whether it happened.
+    pub const CRASHES: [Self; 3] = [Self::Before, Self::After, Self::AnswerLost];
+
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Before => "before",
             Self::After => "after",
             Self::AnswerLost => "answer_lost",
+            Self::Refused => "refused",
+            Self::Repeated => "repeated",
         }
     }
 }

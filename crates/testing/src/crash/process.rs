@@ -6,20 +6,33 @@
 //! whether the process is still alive. When it is not, the call never returns; whoever watches the
 //! process takes its tasks down. So nothing a dead process had in mind is carried out, as if the
 //! machine had lost its power at that instant.
+//!
+//! A process that is halted (its machine is suspended, its scheduler starves it) learns nothing
+//! until it goes on: answers and timers reach it late. What it sent before is on its way.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
 };
 
+use async_trait::async_trait;
 use mainstay_core::{
     effect::EffectPosition,
     id::{RunId, SessionId},
+    port::Clock,
+    time::Timestamp,
 };
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::point::{Point, Strike, Variant};
+use super::{
+    fuse::{Fuse, Manner, Passing},
+    point::Variant,
+    turnstile::Turnstile,
+};
+use crate::{clock::SimulatedClock, schedule::Fault};
 
 /// A call of a tool that reached the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,140 +51,42 @@ pub struct Arrival {
     pub announced: bool,
 }
 
-/// What goes wrong in one case, and what its borders saw. All processes of a case share it.
-#[derive(Debug, Default)]
-pub(crate) struct Fuse {
-    strikes: Vec<Strike>,
-    seen: Mutex<Seen>,
-}
-
-#[derive(Debug, Default)]
-struct Seen {
-    counts: BTreeMap<String, u32>,
-    trail: Vec<(Point, Timing)>,
-    struck: Vec<Strike>,
-    arrivals: Vec<Arrival>,
-}
-
-/// Whether it can be said before a call that it is a crash point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Timing {
-    /// It always is.
-    Known,
-    /// Only its answer tells: a round of polling that found nothing is none. Nothing can tell a
-    /// crash before such a call from one after the point before it, so there is no `before`.
-    Told,
-}
-
-impl Fuse {
-    pub(crate) fn new(strikes: Vec<Strike>) -> Arc<Self> {
-        Arc::new(Self { strikes, seen: Mutex::default() })
-    }
-
-    /// Counts a point, and returns what goes wrong at it.
-    pub(crate) fn pass(&self, what: &str, timing: Timing) -> Option<Variant> {
-        let mut seen = self.lock();
-        let count = seen.counts.entry(what.to_owned()).or_default();
-        *count += 1;
-        let point = Point { what: what.to_owned(), n: *count };
-        let strike = self.strikes.iter().find(|strike| strike.point == point).cloned();
-        seen.trail.push((point, timing));
-        let variant = strike.as_ref().map(|strike| strike.variant);
-        seen.struck.extend(strike);
-        variant
-    }
-
-    pub(crate) fn arrived(&self, arrival: Arrival) {
-        self.lock().arrivals.push(arrival);
-    }
-
-    /// Returns every point that was passed, in order.
-    pub(crate) fn trail(&self) -> Vec<(Point, Timing)> {
-        self.lock().trail.clone()
-    }
-
-    /// Returns how many points were passed.
-    pub(crate) fn passed(&self) -> usize {
-        self.lock().trail.len()
-    }
-
-    /// Returns what has gone wrong so far.
-    pub(crate) fn struck(&self) -> Vec<Strike> {
-        self.lock().struck.clone()
-    }
-
-    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
-        self.lock().arrivals.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Lets answers of calls out in the order in which the calls went in.
-///
-/// Calls that are under way together answer in the order of their real durations, which no
-/// simulated clock holds: with this, a journal does not depend on them.
-#[derive(Debug, Default)]
-struct Turnstile {
-    inside: Mutex<(u64, BTreeSet<u64>)>,
-    moved: Notify,
-}
-
-/// A place in the order; given up when dropped.
-struct Turn<'t> {
-    turnstile: &'t Turnstile,
-    number: u64,
-}
-
-impl Turnstile {
-    fn enter(&self) -> Turn<'_> {
-        let mut inside = self.lock();
-        inside.0 += 1;
-        let number = inside.0;
-        inside.1.insert(number);
-        Turn { turnstile: self, number }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (u64, BTreeSet<u64>)> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Turn<'_> {
-    /// Returns when every call that went in before has answered or was given up.
-    async fn come(&self) {
-        loop {
-            let moved = self.turnstile.moved.notified();
-            if self.turnstile.lock().1.first() == Some(&self.number) {
-                return;
-            }
-            moved.await;
-        }
-    }
-}
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        self.turnstile.lock().1.remove(&self.number);
-        self.turnstile.moved.notify_waiters();
-    }
+/// What a caller is told when something goes wrong.
+pub(crate) struct Upsets<E> {
+    /// It may have happened.
+    pub(crate) lost: E,
+    /// It did not happen.
+    pub(crate) refused: E,
 }
 
 /// One life of a process.
 #[derive(Debug)]
 pub(crate) struct Process {
     pub(crate) fuse: Arc<Fuse>,
+    clock: Arc<SimulatedClock>,
     turnstile: Turnstile,
     dead: CancellationToken,
     session: Mutex<Option<SessionId>>,
+    /// Until when it is halted, in microseconds.
+    halted: AtomicI64,
+    /// Until when its rounds of polling find nothing, in microseconds.
+    deaf: AtomicI64,
+    /// How far its wall clock is off, in microseconds.
+    off: AtomicI64,
 }
 
 impl Process {
-    pub(crate) fn begin(fuse: &Arc<Fuse>) -> Arc<Self> {
-        let (turnstile, dead) = (Turnstile::default(), CancellationToken::new());
-        Arc::new(Self { fuse: fuse.clone(), turnstile, dead, session: Mutex::default() })
+    pub(crate) fn begin(fuse: &Arc<Fuse>, clock: &Arc<SimulatedClock>) -> Arc<Self> {
+        Arc::new(Self {
+            fuse: fuse.clone(),
+            clock: clock.clone(),
+            turnstile: Turnstile::default(),
+            dead: CancellationToken::new(),
+            session: Mutex::default(),
+            halted: AtomicI64::new(0),
+            deaf: AtomicI64::new(0),
+            off: AtomicI64::new(0),
+        })
     }
 
     /// Returns at once in a living process, and never in a dead one.
@@ -182,7 +97,7 @@ impl Process {
     }
 
     /// Dies here. Never returns.
-    pub(crate) async fn die<T>(&self) -> T {
+    async fn die<T>(&self) -> T {
         self.dead.cancel();
         std::future::pending().await
     }
@@ -205,50 +120,133 @@ impl Process {
         *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Some(session);
     }
 
-    /// Carries out a call whose being a point is known before it: dies before or after it, or
-    /// loses its answer, if that is what goes wrong.
-    pub(crate) async fn cross<T, E>(
+    /// Whether its rounds of polling find nothing just now.
+    pub(crate) fn is_deaf(&self) -> bool {
+        self.clock.now().micros() < self.deaf.load(Ordering::Acquire)
+    }
+
+    /// Returns when it really is what this process takes for `time`: the tools of a process share
+    /// its clock, those of a test have the true one.
+    pub(crate) fn in_truth(&self, time: Timestamp) -> Timestamp {
+        Timestamp::from_micros(time.micros().saturating_sub(self.off.load(Ordering::Acquire)))
+    }
+
+    /// Returns when it is not halted: nothing reaches a process before.
+    async fn go_on(&self) {
+        loop {
+            let left = self.halted.load(Ordering::Acquire) - self.clock.now().micros();
+            let Ok(left @ 1..) = u64::try_from(left) else { return };
+            tokio::time::sleep(Duration::from_micros(left)).await;
+        }
+    }
+
+    /// Carries out a call whose being a point is known before it, with whatever goes wrong at it.
+    pub(crate) async fn cross<T, E, F: Future<Output = Result<T, E>>>(
         &self,
-        what: &str,
-        call: impl Future<Output = Result<T, E>>,
-        lost: impl FnOnce() -> E,
+        (what, manner): (&str, Manner),
+        call: impl Fn() -> F,
+        upsets: Upsets<E>,
     ) -> Result<T, E> {
         self.breathe().await;
-        let variant = self.fuse.pass(what, Timing::Known);
-        if variant == Some(Variant::Before) {
+        let passing = self.fuse.pass(what, manner);
+        if passing.variant() == Some(Variant::Before) {
             self.die::<()>().await;
         }
-        let answer = call.await;
-        self.answer(variant, answer, lost).await
+        self.send(&passing).await;
+        if passing.variant() == Some(Variant::Refused) {
+            self.arrive(&passing).await;
+            return Err(upsets.refused);
+        }
+        let answer = call().await;
+        if passing.variant() == Some(Variant::Repeated) {
+            drop(call().await);
+        }
+        self.answer(&passing, answer, upsets.lost).await
     }
 
     /// As [`Self::cross`], for calls of the world: answers come in the order of the calls.
-    pub(crate) async fn call<T, E>(
+    pub(crate) async fn call<T, E, F: Future<Output = Result<T, E>>>(
         &self,
-        what: &str,
-        call: impl Future<Output = Result<T, E>>,
-        lost: impl FnOnce() -> E,
+        point: (&str, Manner),
+        call: impl Fn() -> F,
+        upsets: Upsets<E>,
     ) -> Result<T, E> {
         let turn = self.turnstile.enter();
-        let answer = self.cross(what, call, lost).await;
+        let answer = self.cross(point, call, upsets).await;
         turn.come().await;
         answer
+    }
+
+    /// Lets a request go on its way.
+    pub(crate) async fn send(&self, passing: &Passing) {
+        let now = self.clock.now();
+        match passing.fault {
+            Some(Fault::Halt(span)) => {
+                self.halted.store(now.after(span).micros(), Ordering::Release);
+            }
+            Some(Fault::Deaf(span)) => {
+                self.deaf.store(now.after(span).micros(), Ordering::Release);
+            }
+            Some(Fault::WallClock(micros)) => self.off.store(micros, Ordering::Release),
+            Some(Fault::Leap(span)) => self.clock.advance(span),
+            Some(Fault::Strike(_) | Fault::SlowRequest(_) | Fault::SlowAnswer(_)) | None => {}
+        }
+        let more = match passing.fault {
+            Some(Fault::SlowRequest(span)) => span,
+            _ => Duration::ZERO,
+        };
+        pause(passing.request + more).await;
+    }
+
+    /// Lets an answer arrive.
+    async fn arrive(&self, passing: &Passing) {
+        let more = match passing.fault {
+            Some(Fault::SlowAnswer(span)) => span,
+            _ => Duration::ZERO,
+        };
+        pause(passing.answer + more).await;
+        self.go_on().await;
+        self.breathe().await;
     }
 
     /// Gives the answer to a call back, unless it goes wrong.
     pub(crate) async fn answer<T, E>(
         &self,
-        variant: Option<Variant>,
+        passing: &Passing,
         answer: Result<T, E>,
-        lost: impl FnOnce() -> E,
+        lost: E,
     ) -> Result<T, E> {
-        match variant {
-            Some(Variant::After) => self.die().await,
-            Some(Variant::AnswerLost) => Err(lost()),
-            Some(Variant::Before) | None => {
-                self.breathe().await;
-                answer
-            }
+        if passing.variant() == Some(Variant::After) {
+            return self.die().await;
         }
+        self.arrive(passing).await;
+        if passing.variant() == Some(Variant::AnswerLost) { Err(lost) } else { answer }
+    }
+}
+
+/// Lets time pass, where it does.
+async fn pause(span: Duration) {
+    if !span.is_zero() {
+        tokio::time::sleep(span).await;
+    }
+}
+
+/// The clock as one process sees it: its wall clock may be off, and it hears of no time while it is
+/// halted.
+#[async_trait]
+impl Clock for Process {
+    fn now(&self) -> Timestamp {
+        let off = self.off.load(Ordering::Acquire);
+        Timestamp::from_micros(self.clock.now().micros().saturating_add(off))
+    }
+
+    fn boot(&self) -> Duration {
+        self.clock.boot()
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.clock.sleep(span).await;
+        self.go_on().await;
+        self.breathe().await;
     }
 }

@@ -69,12 +69,14 @@ impl fmt::Display for Report {
             in_doubt.len(),
             findings.len(),
         )?;
-        for Finding { strikes, wrong } in findings {
-            writeln!(f, "{strikes}")?;
-            for line in wrong {
-                writeln!(f, "    {}", line.replace('\n', "\n    "))?;
-            }
-        }
-        Ok(())
+        findings.iter().try_for_each(|finding| finding.fmt(f))
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.strikes)?;
+        let mut lines = self.wrong.iter();
+        lines.try_for_each(|line| writeln!(f, "    {}", line.replace('\n', "\n    ")))
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_core::{
     digest::Digest,
-    effect::{EffectHead, EffectPosition},
+    effect::{EffectHead, EffectOutcome, EffectPosition},
+    failure::Retryability,
     inbox::InboxBody,
     journal::Entry,
 };
@@ -28,13 +29,21 @@ pub(super) fn broken(evidence: &Evidence) -> Vec<String> {
     broken
 }
 
-/// Outcomes and decisions that stand there twice.
+/// Outcomes and decisions that stand there twice. A failure that may mend is no outcome any more
+/// once its step is tried again.
 fn repeated(evidence: &Evidence) -> Vec<String> {
-    let (mut settled, mut decided, mut broken) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+    let (mut settled, mut decided, mut broken) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
     for entry in evidence.entries() {
         match entry {
-            Entry::EffectSettled(effect) if !settled.insert(&effect.position) => {
-                broken.push(format!("I4: a second outcome of {}", effect.position));
+            Entry::EffectSettled(effect) => {
+                let mends = matches!(&effect.outcome, EffectOutcome::Failed(failure)
+                    if failure.retry == Retryability::Retryable);
+                if settled.insert(&effect.position, mends).is_some() {
+                    broken.push(format!("I4: a second outcome of {}", effect.position));
+                }
+            }
+            Entry::StepFailed { step, retry_at: Some(_), .. } => {
+                settled.retain(|position, mends| position.step != *step || !*mends);
             }
             Entry::Received { message: InboxBody::Reviewed { review_id, .. }, .. }
                 if !decided.insert(review_id) =>

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use mainstay_core::{
     model::{ModelCatalog, ModelId, Price, PriceTable, Provider, Tier},
-    port::{Broker, Entropy},
+    port::Entropy,
     schema::{SchemaCheck, SchemaError},
     store::Store,
     tool::{Tool, ToolCatalog, ToolSpec},
@@ -188,8 +188,17 @@ impl Setup {
         entropy: Arc<dyn Entropy>,
         borders: Borders,
     ) -> Runtime {
+        let models = self.models(borders.providers);
+        let tools = (borders.tools, self.schema.clone());
+        let clock = stage.clock.clone();
+        Runtime::new(store, clock, entropy, self.flows.clone(), models, tools)
+            .with_options(self.options.clone())
+    }
+
+    /// Returns the models of these vendors.
+    pub(crate) fn models(&self, providers: Vec<Arc<dyn Provider>>) -> ModelCatalog {
         let mut models = ModelCatalog::new(self.prices.clone());
-        for provider in borders.providers {
+        for provider in providers {
             models = models.with_provider(provider);
         }
         for (tier, model) in &self.tiers {
@@ -198,19 +207,13 @@ impl Setup {
         if let Some(model) = &self.default_model {
             models = models.with_default(model);
         }
-        let tools = (borders.tools, self.schema.clone());
-        let clock = stage.clock.clone();
-        let mut runtime = Runtime::new(store, clock, entropy, self.flows.clone(), models, tools)
-            .with_options(self.options.clone());
-        if let Some(broker) = borders.broker {
-            runtime.broker = broker;
-        }
-        runtime
+        models
     }
 
     /// Returns the borders as they are, unwatched.
     pub(crate) fn borders(&self) -> Borders {
-        Borders { tools: self.tools.clone(), providers: self.providers.clone(), broker: None }
+        let (tools, providers) = (self.tools.clone(), self.providers.clone());
+        Borders { tools, providers }
     }
 }
 
@@ -218,7 +221,6 @@ impl Setup {
 pub(crate) struct Borders {
     pub(crate) tools: Arc<dyn ToolCatalog>,
     pub(crate) providers: Vec<Arc<dyn Provider>>,
-    pub(crate) broker: Option<Arc<dyn Broker>>,
 }
 
 /// No tools, no prices, and no schema that anything could miss.

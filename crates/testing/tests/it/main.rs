@@ -6,4 +6,5 @@ mod determinism;
 mod everywhere;
 mod planted;
 mod sale;
+mod schedules;
 mod shapes;

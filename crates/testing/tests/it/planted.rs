@@ -45,7 +45,7 @@ async fn a_tool_that_ignores_its_key_is_found() {
 }
 
 /// A store without the fence: whatever is appended goes after whatever is there.
-struct Unfenced(Arc<dyn Store>);
+pub(crate) struct Unfenced(pub(crate) Arc<dyn Store>);
 
 impl Unfenced {
     async fn moved(&self, part: Append) -> Result<Append, StoreError> {

@@ -14,18 +14,23 @@ use mainstay_core::{
 use mainstay_engine::runtime::Runtime;
 
 use super::Case;
-use crate::rig::next_due;
+use crate::{rig::next_due, schedule::Schedule};
 
 impl Case {
     /// Does for an unfinished run what only time or a person can do.
     pub(super) async fn look_after(&mut self, row: RunRow) -> Result<(), String> {
-        let session = self.life.as_ref().and_then(|life| life.process.session());
+        let flows = self.fuse.schedule().is_some();
+        if flows {
+            self.check_explained().await?;
+        }
         match row.status {
             // Its worker goes on under another session: the old lease must pass.
-            RunStatus::Running if row.owner != session => match self.left(&row).await? {
-                Some(left) => self.let_pass(left + Duration::from_secs(1)).await,
-                None => Ok(()),
-            },
+            RunStatus::Running if !flows && !self.crew.has(row.owner) => {
+                match self.left(&row).await? {
+                    Some(left) => self.let_pass(left + Duration::from_secs(1)).await,
+                    None => Ok(()),
+                }
+            }
             RunStatus::Parked => self.attend(&row).await,
             RunStatus::Queued
             | RunStatus::Running
@@ -50,7 +55,9 @@ impl Case {
             open.map_err(|e| e.to_string())?.into_iter().filter(|r| r.open).collect();
         if !open.is_empty() {
             for review in open {
-                self.decide(&review).await?;
+                if self.is_time(&review.request.review_id.to_string()) {
+                    self.decide(&review).await?;
+                }
             }
             return Ok(());
         }
@@ -74,6 +81,14 @@ impl Case {
             Some(wait) => Err(format!("the run waits for what nobody brings: {wait:?}")),
             None => Ok(()),
         }
+    }
+
+    /// Returns whether somebody who heard of something has let it lie for long enough.
+    fn is_time(&mut self, what: &str) -> bool {
+        let now = self.stage.clock.now();
+        let since = *self.noticed.entry(what.to_owned()).or_insert(now);
+        let delay = self.fuse.schedule().map_or(Duration::ZERO, Schedule::decision_delay);
+        now >= since.after(delay)
     }
 
     /// Decides a review as a person does who tries again until told that it counts, and then once
@@ -103,6 +118,9 @@ impl Case {
         for wait in waits {
             let Wait::Signal { name, .. } = wait else { continue };
             let Some(value) = self.setup.signals.get(name).cloned() else { continue };
+            if !self.is_time(&format!("{run_id} {name}")) {
+                return Ok(true);
+            }
             let act = async |runtime: &Runtime| runtime.signal(run_id, name, &value, name).await;
             self.insist(act).await?.map_err(|e| e.to_string())?;
             sent = true;
@@ -113,7 +131,7 @@ impl Case {
     async fn decide_otherwise(&mut self, row: &ReviewRow) -> Result<(), String> {
         let review = &row.request;
         let other = Decision::Reject { reason: "on second thoughts".into() };
-        let again = self.eyes().decide(review.review_id, review.subject_digest, other, "bob").await;
+        let again = self.eyes.decide(review.review_id, review.subject_digest, other, "bob").await;
         match again {
             Err(e) if e.code == Code::ReviewClosed => {}
             other => self.played.broken.push(format!(
