@@ -3,6 +3,7 @@
 
 mod background;
 mod control;
+mod gather;
 mod proof;
 mod rescue;
 mod revive;

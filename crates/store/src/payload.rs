@@ -16,7 +16,12 @@ const CHECK: usize = 8;
 
 /// Splits payloads into those that stay in the row and those that are stored apart.
 pub(crate) fn split(payloads: &[Payload]) -> (Vec<&Payload>, Vec<&Payload>) {
-    payloads.iter().partition(|payload| payload.bytes().len() <= INLINE_LIMIT)
+    payloads.iter().partition(|payload| stays_in_row(payload))
+}
+
+/// Returns whether a payload is small enough for the row that carries it.
+pub(crate) fn stays_in_row(payload: &Payload) -> bool {
+    payload.bytes().len() <= INLINE_LIMIT
 }
 
 /// Returns a large payload's bytes as they are stored under its digest.
@@ -40,7 +45,7 @@ pub(crate) fn decompress(digest: Digest, stored: &[u8]) -> Result<Payload, Store
 pub(crate) fn encode<'a>(payloads: impl IntoIterator<Item = &'a Payload>) -> Option<Vec<u8>> {
     let mut blob = Vec::new();
     for payload in payloads {
-        let packed = (payload.bytes().len() > INLINE_LIMIT).then(|| compress(payload));
+        let packed = (!stays_in_row(payload)).then(|| compress(payload));
         let (tag, stored) = match &packed {
             Some(packed) => (LZ4, packed.as_slice()),
             None => (PLAIN, payload.bytes()),

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{background, proof::Proof, rescue};
+use super::{background, gather::Gathering, proof::Proof, rescue};
 use crate::{
     commit::Committer,
     drive::{Desk, Drive, Nudges, Stop, Wish, migrate::migrate},
@@ -42,6 +42,7 @@ struct Session {
     claimed: u64,
     /// The versions it can drive, and those it can take over to one of them.
     lanes: Vec<FlowVersion>,
+    gathering: Gathering,
 }
 
 pub(super) async fn run(
@@ -68,6 +69,7 @@ pub(super) async fn run(
         nonces: Vec::new(),
         claimed: 0,
         lanes,
+        gathering: Gathering::default(),
     };
     session.work(stop).await;
     let lost = lease.is_lost();
@@ -140,6 +142,13 @@ impl Session {
             while let Some(ended) = self.drivers.try_join_next() {
                 self.driver_ended(ended.ok());
             }
+            let (room, places) = (self.room(), options.concurrency);
+            if let Some(left) = self.gathering.left(clock.boot(), room, places) {
+                self.wish_for(true);
+                let left = left.min(next_beat.saturating_sub(clock.boot()));
+                self.wait_for_room(stop, left).await;
+                continue;
+            }
             let found = self.claim().await;
             idle = if found > 0 { options.poll.0 } else { (idle * 2).min(options.poll.1) };
             let full = self.drivers.len() >= options.concurrency;
@@ -156,6 +165,18 @@ impl Session {
                 () = store.hinted(), if !full => idle = options.poll.0,
                 () = clock.sleep(pause) => {}
             }
+        }
+    }
+
+    /// Waits for another place to become free, while places are gathered.
+    async fn wait_for_room(&mut self, stop: &CancellationToken, left: Duration) {
+        let clock = self.desk.runtime.clock.clone();
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
+            () = self.desk.lease.lost() => {}
+            Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
+            () = clock.sleep(left) => {}
         }
     }
 
@@ -193,10 +214,14 @@ impl Session {
         }
     }
 
+    /// Returns how many more runs it may drive.
+    fn room(&self) -> usize {
+        self.desk.runtime.options.concurrency.saturating_sub(self.drivers.len())
+    }
+
     /// Claims what there is room for; returns how many runs came.
     async fn claim(&mut self) -> usize {
-        let room = self.desk.runtime.options.concurrency.saturating_sub(self.drivers.len());
-        let limit = room.min(CLAIM_BATCH);
+        let limit = self.room().min(CLAIM_BATCH);
         if limit == 0 || *self.wish.borrow() == Wish::Drain {
             return 0;
         }
@@ -224,6 +249,7 @@ impl Session {
         };
         self.nonces.retain(|nonce| claimed.iter().all(|run| run.nonce != *nonce));
         let count = claimed.len();
+        self.gathering.claimed(count, limit);
         self.claimed += count as u64;
         claimed.into_iter().for_each(|run| self.spawn(run));
         count

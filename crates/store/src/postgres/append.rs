@@ -19,7 +19,7 @@ use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 use self::change::Change;
-pub(super) use self::extras::push_stored;
+pub(super) use self::{extras::push_stored, statement::is_plain};
 use super::{connect::Link, failure::Failed, shared::Shared};
 use crate::{sound, wire};
 

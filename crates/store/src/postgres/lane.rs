@@ -6,11 +6,14 @@
 //! every caller commits alone. A task finishes what it began, and whatever came while it committed
 //! goes into the next commit together.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use mainstay_core::store::{
-    StoreError,
-    operation::{Append, Appended, ClaimRequest, ClaimedRun, Operation, Reply},
+use mainstay_core::{
+    id::RunId,
+    store::{
+        StoreError,
+        operation::{Append, Appended, ClaimRequest, ClaimedRun, Operation, Reply},
+    },
 };
 use tokio::sync::oneshot;
 
@@ -62,7 +65,7 @@ fn closed() -> StoreError {
 /// Does one operation after the other until the queue is closed.
 pub(super) async fn serve(queue: Arc<Queue<Job>>, mut link: Link, shared: Arc<Shared>) {
     loop {
-        let batch = queue.next(|_, _| false).await;
+        let batch = queue.next(one).await;
         if batch.is_empty() {
             return link.close().await;
         }
@@ -127,7 +130,7 @@ pub(super) async fn serve_appends(
     shared: Arc<Shared>,
 ) {
     loop {
-        let jobs = queue.next(fits).await;
+        let jobs = queue.next(one_commit).await;
         if jobs.is_empty() {
             return link.close().await;
         }
@@ -164,11 +167,29 @@ fn hand_out(jobs: Vec<AppendJob>, appended: Result<Vec<Appended>, StoreError>) {
     }
 }
 
-/// A run stands at most once in a commit: its second part would not see its first.
-fn fits(batch: &[AppendJob], next: &AppendJob) -> bool {
-    let taken: BTreeSet<_> = batch.iter().flat_map(|j| &j.parts).map(|p| p.run_id).collect();
-    taken.len() + next.parts.len() <= PARTS
-        && next.parts.iter().all(|part| !taken.contains(&part.run_id))
+/// Picks the first job.
+fn one() -> impl FnMut(&Job) -> bool {
+    let mut free = true;
+    move |_| std::mem::take(&mut free)
+}
+
+/// Picks the jobs of one commit. A run stands at most once in it: its second part would not see its
+/// first. Ordinary steps go apart from everything else: the statement for all there may be costs
+/// many times the one for a row each, and every tenth step would bring it upon the others.
+fn one_commit() -> impl FnMut(&AppendJob) -> bool {
+    let mut taken: HashSet<RunId> = HashSet::new();
+    let mut plain = None;
+    move |job| {
+        let parts = &job.parts;
+        let alike = *plain.get_or_insert_with(|| parts.iter().all(append::is_plain))
+            == parts.iter().all(append::is_plain);
+        let fits = taken.is_empty() || taken.len() + parts.len() <= PARTS;
+        let picked = alike && fits && parts.iter().all(|part| !taken.contains(&part.run_id));
+        if picked {
+            taken.extend(parts.iter().map(|part| part.run_id));
+        }
+        picked
+    }
 }
 
 async fn within<T>(
@@ -201,7 +222,7 @@ async fn missing_schema(link: &mut Link) -> StoreError {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "only these carry one run's values")]
-const fn run_of(operation: &Operation) -> Option<mainstay_core::id::RunId> {
+const fn run_of(operation: &Operation) -> Option<RunId> {
     match operation {
         Operation::CreateRun(new) => Some(new.run_id),
         Operation::Deliver(delivery) => Some(delivery.run_id),

@@ -1,4 +1,4 @@
-//! A queue that several connections take from: whoever is free takes all that fits together.
+//! A queue that several connections take from: whoever is free takes all that goes together.
 
 use std::{
     collections::VecDeque,
@@ -45,15 +45,15 @@ impl<T> Queue<T> {
         self.moved.notify_waiters();
     }
 
-    /// Waits for the next jobs: the first, and those after it that `fit` what was taken so far.
-    /// Empty once the queue is closed and done.
-    pub(super) async fn next(&self, fits: impl Fn(&[T], &T) -> bool) -> Vec<T> {
+    /// Waits for the next jobs: those that a fresh `picker` picks, asked about each in order. The
+    /// others keep their places. Empty once the queue is closed and done.
+    pub(super) async fn next<P: FnMut(&T) -> bool>(&self, picker: impl Fn() -> P) -> Vec<T> {
         loop {
             // Made before the look at the queue, so that no push falls between the two.
             let moved = self.moved.notified();
             {
                 let mut state = self.state();
-                let batch = take(&mut state.jobs, &fits);
+                let batch = take(&mut state.jobs, picker());
                 if !batch.is_empty() {
                     self.pass_on(&state);
                     return batch;
@@ -66,7 +66,7 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Wakes a colleague for what did not fit.
+    /// Wakes a colleague for what was left.
     fn pass_on(&self, state: &State<T>) {
         if !state.jobs.is_empty() {
             self.moved.notify_one();
@@ -78,15 +78,9 @@ impl<T> Queue<T> {
     }
 }
 
-fn take<T>(jobs: &mut VecDeque<T>, fits: impl Fn(&[T], &T) -> bool) -> Vec<T> {
-    let mut batch = Vec::new();
-    while let Some(job) = jobs.pop_front() {
-        if !batch.is_empty() && !fits(&batch, &job) {
-            jobs.push_front(job);
-            break;
-        }
-        batch.push(job);
-    }
+fn take<T>(jobs: &mut VecDeque<T>, mut picks: impl FnMut(&T) -> bool) -> Vec<T> {
+    let (batch, rest): (Vec<_>, Vec<_>) = jobs.drain(..).partition(|job| picks(job));
+    jobs.extend(rest);
     batch
 }
 
@@ -95,15 +89,15 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_fits_is_taken_together_and_the_rest_stays() {
+    async fn what_goes_together_is_taken_and_the_rest_stays_in_its_order() {
         let queue = Queue::new();
         for job in [1, 2, 3, 4, 5] {
             queue.push(job).unwrap();
         }
-        assert_eq!(queue.next(|batch, _| batch.len() < 3).await, [1, 2, 3]);
+        assert_eq!(queue.next(|| |job: &i32| job % 2 == 1).await, [1, 3, 5]);
         queue.close();
         assert_eq!(queue.push(6), Err(6));
-        assert_eq!(queue.next(|_, _| true).await, [4, 5]);
-        assert_eq!(queue.next(|_, _| true).await, [0_i32; 0]);
+        assert_eq!(queue.next(|| |_: &i32| true).await, [2, 4]);
+        assert_eq!(queue.next(|| |_: &i32| true).await, [0; 0]);
     }
 }

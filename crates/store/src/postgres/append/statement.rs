@@ -1,7 +1,10 @@
 //! The statement of a commit, put together from what the batch needs: a batch of ordinary steps
 //! writes a journal row for each and nothing else, and its statement says nothing else.
 
-use mainstay_core::journal::JournalRow;
+use mainstay_core::{
+    journal::JournalRow,
+    store::operation::{Append, RowChange},
+};
 use sqlx::{
     Arguments, Encode, Postgres, QueryBuilder, Type,
     postgres::{PgArguments, PgHasArrayType},
@@ -21,7 +24,7 @@ const ARRAYS: usize = 20;
 /// Builds the statement of a batch: distinct runs, ascending.
 pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<QueryBuilder<Postgres>, Failed> {
     let mut sql = QueryBuilder::with_arguments("", room(batch));
-    if batch.iter().all(is_plain) {
+    if batch.iter().all(|part| part.change.is_none() && is_plain(part.part)) {
         push_plain(&mut sql, batch);
         return Ok(sql);
     }
@@ -58,11 +61,11 @@ fn room(batch: &[Part<'_>]) -> PgArguments {
 }
 
 /// Returns whether a part is one row and nothing else.
-fn is_plain(part: &Part<'_>) -> bool {
-    let alone = |row: &JournalRow| payload::split(&row.payloads).1.is_empty();
-    part.change.is_none()
-        && part.part.is_rows_only()
-        && matches!(&*part.part.rows, [row] if alone(row))
+pub(in crate::postgres) fn is_plain(part: &Append) -> bool {
+    let small = |row: &JournalRow| row.payloads.iter().all(payload::stays_in_row);
+    part.change == RowChange::Keep
+        && part.is_rows_only()
+        && matches!(&*part.rows, [row] if small(row))
 }
 
 /// Plain parts need no word about winners: what is inserted has won.
