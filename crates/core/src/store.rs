@@ -97,6 +97,6 @@ pub trait Store: Send + Sync {
     /// for nothing, and a store that cannot tell never returns, so whoever waits for work also
     /// looks by itself.
     async fn hinted(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

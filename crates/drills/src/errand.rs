@@ -75,7 +75,6 @@ impl Errand {
 }
 
 /// Returns the tools of all drills.
-#[must_use]
 pub fn tools() -> ToolSet {
     ToolSet::new()
         .native::<look_up>()

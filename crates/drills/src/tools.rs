@@ -33,19 +33,31 @@ async fn act(cx: &ToolContext, word: Word, errand: u32, step: u32) -> Result<Rec
 
 /// Reads in the ledger.
 #[tool(effect = read, timeout = "2s", retry = 3)]
-pub async fn look_up(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, ToolFailure> {
+pub(crate) async fn look_up(
+    cx: &ToolContext,
+    errand: u32,
+    step: u32,
+) -> Result<Receipt, ToolFailure> {
     act(cx, Word::LookUp, errand, step).await
 }
 
 /// Does something that its key makes harmless to repeat, and that can be undone: no intent.
 #[tool(effect = idempotent(key_valid_for = forever), reversible, timeout = "2s", retry = 3)]
-pub async fn announce(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, ToolFailure> {
+pub(crate) async fn announce(
+    cx: &ToolContext,
+    errand: u32,
+    step: u32,
+) -> Result<Receipt, ToolFailure> {
     act(cx, Word::Keyed, errand, step).await
 }
 
 /// Does something that its key makes harmless to repeat, for good: with an intent.
 #[tool(effect = idempotent(key_valid_for = "1h"), irreversible, timeout = "2s", retry = 3)]
-pub async fn stamp(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, ToolFailure> {
+pub(crate) async fn stamp(
+    cx: &ToolContext,
+    errand: u32,
+    step: u32,
+) -> Result<Receipt, ToolFailure> {
     act(cx, Word::Keyed, errand, step).await
 }
 
@@ -56,7 +68,7 @@ pub async fn stamp(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, 
     timeout = "2s",
     reconcile = find
 )]
-pub async fn file(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, ToolFailure> {
+pub(crate) async fn file(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, ToolFailure> {
     act(cx, Word::Act, errand, step).await
 }
 
@@ -73,12 +85,12 @@ async fn find(cx: &ToolContext, errand: u32, step: u32) -> Reconciled<Receipt> {
 
 /// Does something anew with every call, and nobody can be asked.
 #[tool(effect = at_most_once, irreversible, timeout = "2s")]
-pub async fn ring(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, ToolFailure> {
+pub(crate) async fn ring(cx: &ToolContext, errand: u32, step: u32) -> Result<Receipt, ToolFailure> {
     act(cx, Word::Act, errand, step).await
 }
 
 /// Ends the process that it runs in, as a fault in foreign code does.
 #[tool(effect = read)]
-pub async fn explode() -> Result<(), ToolFailure> {
+pub(crate) async fn explode() -> Result<(), ToolFailure> {
     std::process::abort()
 }

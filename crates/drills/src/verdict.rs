@@ -15,14 +15,14 @@ use crate::{
 /// What came of a drill's errands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// All that must not be: errands that did not complete, steps lost or repeated, unfinished runs
-    /// without a reason.
+    /// All that must not be: steps lost or repeated, unfinished runs without a reason.
     pub astray: usize,
     /// Errands that were begun.
     pub runs: usize,
     /// Those that completed.
     pub completed: usize,
-    /// Why others did not, and how many.
+    /// Why others did not, and how many: a frozen worker's calls come late, are refused, and may
+    /// open its circuit breaker.
     pub failed: BTreeMap<String, usize>,
     /// Steps of completed errands that the ledger never saw.
     pub lost: usize,
@@ -59,7 +59,11 @@ impl Verdict {
         let lost =
             steps.filter(|step| done.get(step).is_none_or(|done| done.acted + done.read == 0));
         let mut failed = BTreeMap::new();
-        endings.iter().flatten().for_each(|why| *failed.entry(why.clone()).or_default() += 1);
+        for why in endings.iter().flatten() {
+            // What follows a semicolon is a time or a place, and no other reason.
+            let why = why.split_once(';').map_or(why.as_str(), |(why, _)| why);
+            *failed.entry(why.to_owned()).or_default() += 1;
+        }
         let fates = book.arrivals();
         let count = |fate| fates.iter().filter(|arrival| arrival.fate == fate).count();
         let verdict = Self {
@@ -76,12 +80,11 @@ impl Verdict {
             unexplained: office.runtime.store.unexplained(()).await?.len(),
             doubts: doubts.into_iter().map(|(run_id, said)| (run_id.to_string(), said)).collect(),
         };
-        let unfinished = verdict.runs - verdict.completed;
-        let astray = unfinished + verdict.lost + verdict.repeated + verdict.unexplained;
+        let astray = verdict.lost + verdict.repeated + verdict.unexplained;
         Ok(Self { astray, ..verdict })
     }
 
-    /// Returns whether everything happened that had to, and nothing twice.
+    /// Returns whether nothing was lost and nothing done twice.
     #[must_use]
     pub const fn is_clean(&self) -> bool {
         self.astray == 0

@@ -145,9 +145,9 @@ impl PostgresStore {
         store.keep(speaks);
         let mut first = store.link(Purpose::Ordinary);
         first.bare().await.map_err(|failed| failed.told(None))?;
-        store.spawn_jobs(&store.jobs, first);
+        store.spawn_jobs(&store.jobs, first, None);
         for _ in 1..options.connections {
-            store.spawn_jobs(&store.jobs, store.link(Purpose::Ordinary));
+            store.spawn_jobs(&store.jobs, store.link(Purpose::Ordinary), None);
         }
         for _ in 0..options.appenders {
             store.spawn_appends();
@@ -178,8 +178,8 @@ impl PostgresStore {
         Link::new(self.address.clone(), purpose)
     }
 
-    fn spawn_jobs(&self, queue: &Arc<Queue<Job>>, link: Link) {
-        let task = lane::serve(Arc::clone(queue), link, Arc::clone(&self.shared));
+    fn spawn_jobs(&self, queue: &Arc<Queue<Job>>, link: Link, quiet: Option<Duration>) {
+        let task = lane::serve(Arc::clone(queue), link, Arc::clone(&self.shared), quiet);
         self.keep(tokio::spawn(task));
     }
 
@@ -195,13 +195,15 @@ impl PostgresStore {
         tasks.push(task);
     }
 
-    /// Returns the queue of a session's own connection, which is made with the session.
-    fn control(&self, session: SessionId) -> Arc<Queue<Job>> {
+    /// Returns the queue of a session's own connection, which is made with the session, and is over
+    /// when no beat came for two leases: then the session is, too.
+    fn control(&self, session: SessionId, lease: Duration) -> Arc<Queue<Job>> {
+        lock(&self.controls).retain(|_, control| !control.is_closed());
         if let Some(control) = lock(&self.controls).get(&session) {
             return Arc::clone(control);
         }
         let control = Arc::new(Queue::new());
-        self.spawn_jobs(&control, self.link(Purpose::Control));
+        self.spawn_jobs(&control, self.link(Purpose::Control), Some(lease * 2));
         lock(&self.controls).insert(session, Arc::clone(&control));
         control
     }
@@ -216,10 +218,11 @@ impl PostgresStore {
     /// Returns the queue of an operation: beats go on the connection that holds the lock.
     fn queue_of(&self, operation: &Operation) -> Arc<Queue<Job>> {
         if let Operation::OpenSession(open) = operation {
-            return self.control(open.session);
+            return self.control(open.session, open.lease);
         }
         if let Operation::Beat(beat) = operation
             && let Some(control) = lock(&self.controls).get(&beat.session)
+            && !control.is_closed()
         {
             return Arc::clone(control);
         }

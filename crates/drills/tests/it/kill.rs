@@ -13,6 +13,7 @@ use crate::PROGRAM;
 async fn drilled(plan: Plan) -> Row {
     let row = drill(Path::new(PROGRAM), plan).await.unwrap();
     assert!(row.orphans > 0, "nobody was in the middle of anything: {row:#?}");
+    assert_eq!(row.verdict.completed, row.verdict.runs, "{row:#?}");
     row
 }
 

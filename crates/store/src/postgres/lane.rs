@@ -62,10 +62,27 @@ fn closed() -> StoreError {
     StoreError::Unreachable("the store was closed".to_owned())
 }
 
-/// Does one operation after the other until the queue is closed.
-pub(super) async fn serve(queue: Arc<Queue<Job>>, mut link: Link, shared: Arc<Shared>) {
+/// Does one operation after the other until the queue is closed, which it is by itself when nothing
+/// was asked for so long: a session that was lost says no goodbye.
+pub(super) async fn serve(
+    queue: Arc<Queue<Job>>,
+    mut link: Link,
+    shared: Arc<Shared>,
+    quiet: Option<Duration>,
+) {
     loop {
-        let batch = queue.next(one).await;
+        let next = queue.next(one);
+        let batch = match quiet {
+            None => next.await,
+            Some(quiet) => match tokio::time::timeout(quiet, next).await {
+                Ok(batch) => batch,
+                Err(_) => {
+                    // What came in this instant is still done.
+                    queue.close();
+                    continue;
+                }
+            },
+        };
         if batch.is_empty() {
             return link.close().await;
         }

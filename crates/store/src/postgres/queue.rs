@@ -45,6 +45,11 @@ impl<T> Queue<T> {
         self.moved.notify_waiters();
     }
 
+    /// Returns whether it takes no more jobs.
+    pub(super) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
     /// Waits for the next jobs: those that a fresh `picker` picks, asked about each in order. The
     /// others keep their places. Empty once the queue is closed and done.
     pub(super) async fn next<P: FnMut(&T) -> bool>(&self, picker: impl Fn() -> P) -> Vec<T> {
