@@ -47,6 +47,19 @@ pub(super) fn start(desk: &Desk, end: &CancellationToken) -> JoinSet<()> {
     loops
 }
 
+/// Lets `span` pass on the clock, which may come back early. Returns whether to go on.
+pub(super) async fn pause(desk: &Desk, end: &CancellationToken, span: Duration) -> bool {
+    let clock = &desk.runtime.clock;
+    let until = clock.boot() + span;
+    while clock.boot() < until {
+        tokio::select! {
+            () = end.cancelled() => return false,
+            () = clock.sleep(span) => {}
+        }
+    }
+    !end.is_cancelled()
+}
+
 async fn timers(desk: Desk, end: CancellationToken) {
     while !end.is_cancelled() {
         let pause = match desk.runtime.store.fire_timers(FireTimers { limit: ROUND }).await {

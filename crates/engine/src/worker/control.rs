@@ -26,6 +26,7 @@ use mainstay_core::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::background::pause;
 use crate::{
     drive::{Desk, Stop, control::control},
     runtime::Runtime,
@@ -41,19 +42,8 @@ const LOOKS: u32 = 64;
 const LEASES: u32 = 2;
 
 pub(super) async fn ends(desk: Desk, end: CancellationToken) {
-    let (mut gone, clock) = (Gone::default(), desk.runtime.clock.clone());
-    let mut next = clock.boot() + PAUSE;
-    loop {
-        tokio::select! {
-            biased;
-            () = end.cancelled() => return,
-            () = clock.sleep(PAUSE) => {}
-        }
-        // A clock may come back early, and this look is in no hurry.
-        if clock.boot() < next {
-            continue;
-        }
-        next = clock.boot() + PAUSE;
+    let mut gone = Gone::default();
+    while pause(&desk, &end, PAUSE).await {
         if let Err(error) = gone.round(&desk).await {
             tracing::warn!(%error, "background round failed");
         }

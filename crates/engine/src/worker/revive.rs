@@ -18,6 +18,7 @@ use mainstay_core::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::background::pause;
 use crate::{drive::Desk, error::EngineError};
 
 /// Pause between two looks, once everything was looked at.
@@ -27,28 +28,16 @@ const PAUSE: Duration = Duration::from_secs(5);
 const PAGE: u32 = 256;
 
 pub(super) async fn revive(desk: Desk, end: CancellationToken) {
-    let (mut look, clock) = (Look::default(), desk.runtime.clock.clone());
+    let mut look = Look::default();
     loop {
-        // The first look goes through without a pause; the list may be long.
-        let hurry = match look.round(&desk).await {
-            Ok(()) => !look.whole,
-            Err(error) => {
-                tracing::warn!(%error, "background round failed");
-                false
-            }
-        };
-        let next = clock.boot() + PAUSE;
-        while !hurry {
-            tokio::select! {
-                () = end.cancelled() => return,
-                () = clock.sleep(PAUSE) => {}
-            }
-            // A clock may come back early, and this look is in no hurry.
-            if clock.boot() >= next {
-                break;
-            }
+        if let Err(error) = look.round(&desk).await {
+            tracing::warn!(%error, "background round failed");
+            look.whole = true;
         }
-        if end.is_cancelled() {
+        // The first look goes through without a pause; the list may be long.
+        let goes_on =
+            if look.whole { pause(&desk, &end, PAUSE).await } else { !end.is_cancelled() };
+        if !goes_on {
             return;
         }
     }

@@ -20,6 +20,7 @@ use mainstay_core::{
 use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
+use super::background::pause;
 use crate::{drive::Desk, error::EngineError, rehome::of_file};
 
 /// The duty is kept for so many pauses without a round.
@@ -32,19 +33,8 @@ const PAGE: u32 = 256;
 const PIECE: u32 = 5_000;
 
 pub(super) async fn upkeep(desk: Desk, end: CancellationToken) {
-    let (mut written, clock) = (BTreeSet::new(), desk.runtime.clock.clone());
-    let pause = desk.runtime.options.upkeep;
-    let mut next = clock.boot() + pause;
-    loop {
-        tokio::select! {
-            () = end.cancelled() => return,
-            () = clock.sleep(pause) => {}
-        }
-        // A clock may come back early, and this look is in no hurry.
-        if clock.boot() < next {
-            continue;
-        }
-        next = clock.boot() + pause;
+    let mut written = BTreeSet::new();
+    while pause(&desk, &end, desk.runtime.options.upkeep).await {
         if let Err(error) = round(&desk, &mut written).await {
             tracing::warn!(%error, "upkeep round failed");
         }

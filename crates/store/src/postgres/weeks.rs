@@ -85,10 +85,8 @@ pub(super) async fn drop_week(
     sql: &mut PgConnection,
     wish: &DropWeek,
 ) -> Result<DroppedWeek, Failed> {
-    match ask(sql, SWEEP, wish).await? {
-        DroppedWeek::Gone => ask(sql, DROP, wish).await,
-        answer => Ok(answer),
-    }
+    let swept = ask(sql, SWEEP, wish).await?;
+    if swept == DroppedWeek::Gone { ask(sql, DROP, wish).await } else { Ok(swept) }
 }
 
 /// Asks one of the functions, each a transaction, under the term of the duty.

@@ -73,6 +73,14 @@ faults! {
     NoCheckpoint;
     /// A run that waits for all wakes at the first message.
     WakesEarly;
+    /// An id that moved leads nowhere.
+    LosesAliases;
+    /// A move does not look at the inbox.
+    BlindMove;
+    /// What a run that moves refers to stays behind.
+    LendsNothing;
+    /// A duty is given to everybody who asks.
+    TwoHolders;
 }
 
 /// The model with a fault around it: before it is asked ([`ask`]) or after it answered

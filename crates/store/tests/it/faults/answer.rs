@@ -44,6 +44,12 @@ impl Faulty {
                 self.inner.outbox_done(rows.clone()).await?;
                 Reply::Outbox(rows)
             }
+            (Fault::LosesAliases, Operation::Run(run_id), Reply::Run(Some(row)))
+                if row.run_id != *run_id =>
+            {
+                Reply::Run(None)
+            }
+            (Fault::TwoHolders, _, Reply::Hold(None)) => Reply::Hold(Some(1)),
             (Fault::NoInlinePayloads, _, Reply::Journal(mut rows)) => {
                 rows.iter_mut().for_each(|row| row.payloads.clear());
                 Reply::Journal(rows)

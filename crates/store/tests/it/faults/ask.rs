@@ -7,7 +7,8 @@ use mainstay_core::{
     store::{
         StoreError,
         operation::{
-            Append, ClaimRequest, Death, DecideReview, JournalRequest, NewRun, Operation, RowChange,
+            Append, ClaimRequest, Death, DecideReview, JournalRequest, LendPayloads, NewRun,
+            Operation, RowChange,
         },
         row::ReviewFilter,
     },
@@ -55,6 +56,14 @@ impl Faulty {
             }
             Operation::Decide(decision) if self.fault == Fault::AnySubject => {
                 Operation::Decide(self.as_shown(decision).await?)
+            }
+            Operation::Rehome(mut wish) if self.fault == Fault::BlindMove => {
+                let row = self.inner.run(wish.run_id).await?;
+                wish.inbox_seen = row.map_or(0, |row| row.inbox_head);
+                Operation::Rehome(wish)
+            }
+            Operation::LendPayloads(wish) if self.fault == Fault::LendsNothing => {
+                Operation::LendPayloads(LendPayloads { digests: Vec::new(), ..wish })
             }
             operation => operation,
         })
