@@ -28,6 +28,18 @@
 //! # }
 //! ```
 //!
+//! # An error at every step, a repeat at every step
+//!
+//! [`Everywhere::with`] lets other things go wrong than crashes: every operation and call
+//! [fails](Variant::Refused) once, or is [delivered twice](Variant::Repeated). That each step runs
+//! twice is the crash before its end is committed.
+//!
+//! # Nothing races
+//!
+//! Time passes only when nothing else can happen, one thread does everything, and a real store
+//! stands still beside it: every pass goes the same way, so every point that was counted is found
+//! again, and a case whose point is not passed is a finding.
+//!
 //! A case that fails is named, and played alone with
 //! `crash::Everywhere::new(my_setup).only("append#7:after")`.
 //!

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use mainstay_testing::{
-    crash::{Everywhere, Report},
+    crash::{Everywhere, Report, Variant},
     rig::{Ground, Setup, Stage},
 };
 
@@ -23,7 +23,21 @@ where
     };
     let report = plan.run().await;
     eprintln!("{report}");
+    println!("figure crash_points={} points", report.points.len());
     report
+}
+
+/// Lets every operation and call go wrong once without a crash.
+async fn with<S, F>(variant: Variant, setup: S)
+where
+    S: Fn(Stage) -> F + Send + Sync + 'static,
+    F: Future<Output = Setup> + 'static,
+{
+    let report = Everywhere::new(setup).with(&[variant]).run().await;
+    eprintln!("{variant}: {report}");
+    let calls = report.points.iter().filter(|point| point.what.starts_with("tool:"));
+    assert!(calls.count() > 0 && report.cases > 10, "{report}");
+    report.assert_safe();
 }
 
 #[tokio::test]
@@ -84,6 +98,96 @@ async fn a_fan_out_survives_every_crash_on_postgres() {
 #[tokio::test]
 async fn timers_and_signals_survive_every_crash_on_postgres() {
     on(Ground::Postgres, shapes::wait).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_parent_and_its_children_survive_every_crash_in_memory() {
+    on(Ground::Memory, shapes::parent).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_parent_and_its_children_survive_every_crash_on_sqlite() {
+    on(Ground::Sqlite, shapes::parent).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_parent_and_its_children_survive_every_crash_on_postgres() {
+    on(Ground::Postgres, shapes::parent).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_review_flow_survives_every_crash_in_memory() {
+    on(Ground::Memory, shapes::paper).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_review_flow_survives_every_crash_on_sqlite() {
+    on(Ground::Sqlite, shapes::paper).await.assert_safe();
+}
+
+#[tokio::test]
+async fn a_review_flow_survives_every_crash_on_postgres() {
+    on(Ground::Postgres, shapes::paper).await.assert_safe();
+}
+
+#[tokio::test]
+async fn an_error_at_every_step_changes_nothing_for_a_sale() {
+    with(Variant::Refused, sale::sold).await;
+}
+
+#[tokio::test]
+async fn an_error_at_every_step_changes_nothing_for_a_saga() {
+    with(Variant::Refused, sale::undone).await;
+}
+
+#[tokio::test]
+async fn an_error_at_every_step_changes_nothing_for_a_fan_out() {
+    with(Variant::Refused, shapes::fan).await;
+}
+
+#[tokio::test]
+async fn an_error_at_every_step_changes_nothing_for_timers_and_signals() {
+    with(Variant::Refused, shapes::wait).await;
+}
+
+#[tokio::test]
+async fn an_error_at_every_step_changes_nothing_for_a_parent_and_its_children() {
+    with(Variant::Refused, shapes::parent).await;
+}
+
+#[tokio::test]
+async fn an_error_at_every_step_changes_nothing_for_a_review_flow() {
+    with(Variant::Refused, shapes::paper).await;
+}
+
+#[tokio::test]
+async fn a_repeat_at_every_step_changes_nothing_for_a_sale() {
+    with(Variant::Repeated, sale::sold).await;
+}
+
+#[tokio::test]
+async fn a_repeat_at_every_step_changes_nothing_for_a_saga() {
+    with(Variant::Repeated, sale::undone).await;
+}
+
+#[tokio::test]
+async fn a_repeat_at_every_step_changes_nothing_for_a_fan_out() {
+    with(Variant::Repeated, shapes::fan).await;
+}
+
+#[tokio::test]
+async fn a_repeat_at_every_step_changes_nothing_for_timers_and_signals() {
+    with(Variant::Repeated, shapes::wait).await;
+}
+
+#[tokio::test]
+async fn a_repeat_at_every_step_changes_nothing_for_a_parent_and_its_children() {
+    with(Variant::Repeated, shapes::parent).await;
+}
+
+#[tokio::test]
+async fn a_repeat_at_every_step_changes_nothing_for_a_review_flow() {
+    with(Variant::Repeated, shapes::paper).await;
 }
 
 /// Recovery is code like any other: it is crashed everywhere too.
