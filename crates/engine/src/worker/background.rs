@@ -53,6 +53,7 @@ pub(super) async fn pause(desk: &Desk, end: &CancellationToken, span: Duration) 
     let until = clock.boot() + span;
     while clock.boot() < until {
         tokio::select! {
+            biased;
             () = end.cancelled() => return false,
             () = clock.sleep(span) => {}
         }

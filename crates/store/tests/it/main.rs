@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod differential;
 mod faults;
 mod folder;
 mod killed;
