@@ -145,14 +145,17 @@ pub(crate) fn play_all(play: &Play, lanes: usize, cases: &[Plan]) -> Vec<Result<
     std::thread::scope(|scope| {
         for _ in 0..lanes.min(cases.len()) {
             scope.spawn(|| {
-                let mut lane = match Lane::on(play.ground) {
-                    Ok(lane) => lane,
-                    Err(why) => return tracing::error!(why, "no store to be had"),
-                };
+                let mut lane = Lane::on(play.ground);
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(plan) = cases.get(number) else { return };
-                    let scene = play.play(&mut lane, plan);
+                    if lane.is_err() {
+                        lane = Lane::on(play.ground);
+                    }
+                    let scene = match &mut lane {
+                        Ok(lane) => play.play(lane, plan),
+                        Err(why) => Err(format!("no store to be had: {why}")),
+                    };
                     let mut scenes = scenes.lock().unwrap_or_else(PoisonError::into_inner);
                     if let Some(place) = scenes.get_mut(number) {
                         *place = scene;
