@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod controls;
 mod determinism;
 mod everywhere;
 mod planted;
