@@ -47,14 +47,14 @@ impl Committer {
     /// append of a run may be under way.
     pub(crate) async fn append(&self, append: Append) -> Result<Appended, StoreError> {
         let own = append.rows.first().map(|row| row.link);
-        match self.until_answered(append).await? {
-            Appended::Fenced { found } if found.is_some() && found == own => Ok(Appended::Accepted),
-            answer => Ok(answer),
-        }
+        let answer = self.until_answered(&append).await?;
+        let is_own =
+            matches!(&answer, Appended::Fenced { found: Some(link) } if Some(*link) == own);
+        Ok(if is_own { Appended::Accepted } else { answer })
     }
 
     /// Tries again while the store does not answer and the lease may still hold.
-    async fn until_answered(&self, append: Append) -> Result<Appended, StoreError> {
+    async fn until_answered(&self, append: &Append) -> Result<Appended, StoreError> {
         let mut wait = BACKOFF.0;
         loop {
             match self.store.append(vec![append.clone()]).await {

@@ -115,7 +115,7 @@ async fn take(desk: &Desk, row: &IndexRow) -> Result<(), StoreError> {
     let claimed = desk.runtime.store.claim(request).await.inspect_err(|_| desk.lease.lose())?;
     for claimed in claimed {
         let (run_id, epoch) = (claimed.run.run_id, claimed.run.epoch);
-        match control(desk.clone(), claimed, Arc::new(Notify::new())).await {
+        match Box::pin(control(desk.clone(), claimed, Arc::new(Notify::new()))).await {
             Ok(driven) => tracing::info!(%run_id, ?driven, "a run without a worker was ended"),
             Err(Stop::Poison(why) | Stop::Corrupt(why)) => {
                 tracing::error!(%run_id, why, "the run is set aside");

@@ -295,7 +295,7 @@ async fn drive(desk: Desk, claimed: ClaimedRun, inbox: Arc<Notify>) {
     let nudges = desk.nudges.clone();
     let result = match desk.runtime.flows.get(&claimed.run.flow).cloned() {
         Some(flow) => match Drive::open(desk.clone(), flow, claimed, inbox).await {
-            Ok(drive) => drive.run().await,
+            Ok(drive) => Box::pin(drive.run()).await,
             Err(stop) => Err(stop),
         },
         None => migrate(desk.clone(), claimed, inbox).await,

@@ -15,9 +15,10 @@ use mainstay_core::{
         Store, StoreError,
         operation::{
             Appended, Beat, CreatedRun, Decided, Delivered, InboxRequest, JournalRequest,
-            Operation, Reply,
+            Operation, Rehoming, Reply,
         },
         row::{IndexFilter, OutboxRow, ReviewFilter},
+        week::DroppedWeek,
     },
 };
 
@@ -139,12 +140,19 @@ fn has_succeeded(reply: &Reply) -> bool {
         Reply::ListRuns(rows) => !rows.is_empty(),
         Reply::Sessions(rows) => !rows.is_empty(),
         Reply::Flows(flows) => !flows.is_empty(),
+        Reply::Hold(term) => term.is_some(),
+        Reply::Weeks(weeks) => !weeks.is_empty(),
+        Reply::WeekRuns(runs) => !runs.is_empty(),
+        Reply::LendPayloads(count) => *count > 0,
+        Reply::Rehome(rehoming) => *rehoming == Rehoming::Done,
+        Reply::DropWeek(dropped) => *dropped == DroppedWeek::Gone,
         Reply::Migrate(_)
         | Reply::Facts(_)
         | Reply::RegisterFlow(_)
         | Reply::OpenSession(_)
         | Reply::CloseSession(_)
         | Reply::RebuildIndex(_)
+        | Reply::MakeWeeks(_)
         | Reply::Unexplained(_) => true,
     }
 }

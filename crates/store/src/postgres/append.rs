@@ -166,7 +166,7 @@ async fn why_not(sql: &mut PgConnection, part: &Append) -> Result<Appended, Fail
                  AND EXISTS (SELECT FROM mainstay.runs WHERE run_id = $1)),
                 EXISTS (SELECT FROM mainstay.journal WHERE run_id = $1 AND position = $2
                         AND link = $3 AND epoch = $4
-                        AND kind NOT IN ('parked', 'released', 'finished')),
+                        AND kind NOT IN ('parked', 'released', 'finished', 'moved', 'rehomed')),
                 (SELECT inbox_head FROM mainstay.runs
                  WHERE run_id = $1 AND status = 'running' AND epoch = $4)",
     )

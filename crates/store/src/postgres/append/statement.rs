@@ -144,7 +144,7 @@ fn push_before(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
                 SELECT j.tenant FROM mainstay.journal j
                 WHERE j.run_id = p.run_id AND j.position = p.head
                   AND j.link = p.seen AND j.epoch = p.epoch
-                  AND j.kind NOT IN ('parked', 'released', 'finished') AND j.run_id BETWEEN ",
+                  AND j.kind NOT IN ('parked', 'released', 'finished', 'moved', 'rehomed') AND j.run_id BETWEEN ",
     );
     bounds(sql, batch);
     sql.push(" LIMIT 1) b");
