@@ -68,12 +68,16 @@ pub(super) fn inbox_row(row: &PgRow) -> Result<InboxRow, Failed> {
 
 /// Returns a run's row, also for an id that moved.
 pub(super) async fn run(sql: &mut PgConnection, run_id: RunId) -> Result<Option<RunRow>, Failed> {
-    if let Some(row) = row_of(sql, run_id).await? {
-        return Ok(Some(row));
-    }
-    match home(sql, run_id).await? {
-        Some(home) => row_of(sql, home).await,
-        None => Ok(None),
+    let mut at = run_id;
+    loop {
+        if let Some(row) = row_of(sql, at).await? {
+            return Ok(Some(row));
+        }
+        // It may have moved once more between the two looks.
+        match home(sql, run_id).await? {
+            Some(home) if home != at => at = home,
+            _ => return Ok(None),
+        }
     }
 }
 

@@ -129,12 +129,16 @@ impl Scope<'_> {
 
     /// Returns a run's row, also for an id that moved.
     pub(super) async fn run(&mut self, run_id: RunId) -> Result<Option<RunRow>, StoreError> {
-        if let Some(row) = self.row_of(run_id).await? {
-            return Ok(Some(row));
-        }
-        match self.home(run_id).await? {
-            Some(home) => self.row_of(home).await,
-            None => Ok(None),
+        let mut at = run_id;
+        loop {
+            if let Some(row) = self.row_of(at).await? {
+                return Ok(Some(row));
+            }
+            // It may have moved once more between the two looks.
+            match self.home(run_id).await? {
+                Some(home) if home != at => at = home,
+                _ => return Ok(None),
+            }
         }
     }
 
