@@ -54,6 +54,8 @@ pub struct Plan {
     pub kind: Kind,
     /// How many errands.
     pub runs: u32,
+    /// The step that errands are at when workers are killed: they go in step with each other.
+    pub step: u32,
     /// How many workers.
     pub workers: usize,
     /// Who is killed.
@@ -72,7 +74,7 @@ impl Plan {
     pub const fn table(kind: Kind) -> Self {
         let call = Duration::from_millis(10);
         let (victims, manner, memory) = (Victims::All, Manner::Kill, Memory::Sound);
-        Self { kind, runs: 200, workers: 4, victims, manner, call, memory }
+        Self { kind, runs: 200, step: STEPS / 2, workers: 4, victims, manner, call, memory }
     }
 }
 
@@ -114,8 +116,8 @@ pub async fn drill(program: &Path, plan: Plan) -> Result<Row, Fault> {
     let mut crew = (0..plan.workers).map(hire).collect::<Result<Vec<_>, _>>()?;
     office.staffed(plan.workers, PATIENCE).await?;
     let runs = office.start(0..plan.runs).await?;
-    let half = (plan.runs * STEPS / 2) as usize;
-    reached(&ledger, half).await?;
+    // In the middle of that step: half of them have called.
+    reached(&ledger, (plan.runs * plan.step + plan.runs / 2) as usize).await?;
 
     let before = ledger.book().arrivals();
     let killed_at = SystemClock.boot();

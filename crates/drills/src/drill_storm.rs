@@ -13,7 +13,7 @@ use crate::{
     chance::Chance,
     crew::{Agency, Worker},
     feed::Feed,
-    ledger::Ledger,
+    ledger::{Arrival, Ledger},
     network::{self, Network},
     person::Person,
     place::Place,
@@ -53,7 +53,8 @@ pub struct Blows {
     pub parted: usize,
     /// Crashes of the database.
     pub crashed: usize,
-    /// Workers that ended by themselves and were hired again.
+    /// Workers that had called, ended by themselves and were hired again. One that finds no
+    /// database when it starts says so and ends; that is not giving up.
     pub gave_up: usize,
 }
 
@@ -192,8 +193,10 @@ impl Storm {
     /// Hires for those who ended by themselves.
     fn relieve(&mut self, place: &Place, ledger: &Ledger) -> Result<(), Fault> {
         for seat in 0..self.crew.len() {
-            if self.crew.get_mut(seat).map_or(Ok(false), Worker::is_gone)? {
-                self.blows.gave_up += 1;
+            let Some(worker) = self.crew.get_mut(seat) else { continue };
+            if worker.is_gone()? {
+                let called = |call: &Arrival| call.request.worker == worker.id;
+                self.blows.gave_up += usize::from(ledger.book().arrivals().iter().any(called));
                 self.replace(seat, place, ledger)?;
             }
         }

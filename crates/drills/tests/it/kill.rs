@@ -43,11 +43,15 @@ async fn one_worker_killed_half_way_leaves_its_errands_to_the_others_on_sqlite()
     assert!(row.verdict.is_clean(), "{row:#?}");
 }
 
+/// The step whose call is filed: the other side is asked what became of it.
+const FILED: u32 = 6;
+
 /// The planted fault: who asks whether a call happened is always told that it did not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drill_notices_what_is_done_twice() {
     let call = Duration::from_millis(200);
-    let plan = Plan { runs: 60, call, memory: Memory::Forgetful, ..Plan::table(Kind::Sqlite) };
+    let (memory, table) = (Memory::Forgetful, Plan::table(Kind::Sqlite));
+    let plan = Plan { runs: 60, step: FILED, call, memory, ..table };
     let row = drilled(plan).await;
     assert!(row.verdict.repeated > 0 && !row.verdict.is_clean(), "{row:#?}");
 }

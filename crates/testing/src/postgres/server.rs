@@ -13,7 +13,7 @@ use super::failure::ServerError;
 
 /// The usual server of a developer's machine, as its administrator and without a password.
 const LOCAL: &str = "postgres://postgres@127.0.0.1:5432/postgres";
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server on which databases can be made: one that was there, or one of our own.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Server {
     }
 }
 
-/// Connects, within a few seconds.
+/// Connects, within half a minute: a machine that also compiles takes its time.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, ServerError> {
     match timeout(PATIENCE, PgConnection::connect(url)).await {
         Ok(Ok(connection)) => Ok(connection),
