@@ -24,4 +24,6 @@ mod samples;
 #[cfg(test)]
 mod shop;
 #[cfg(test)]
+mod side;
+#[cfg(test)]
 mod stage;

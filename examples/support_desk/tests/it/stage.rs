@@ -1,16 +1,12 @@
 //! The desk on a stage of the harness: its flows and tools, the scripted model, and a shop beside
 //! the runs.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use mainstay_core::{port::Clock, time::Timestamp};
 use mainstay_engine::commands::StartRun;
 use mainstay_providers::{prices::Prices, scripted::Scripted};
-use mainstay_testing::{
-    clock::SimulatedClock,
-    rig::{Doubt, Outside, Setup, Stage},
-};
+use mainstay_testing::rig::{Doubt, Outside, Setup, Stage};
 use mainstay_tools::Resources;
 use serde_json::{Value, json};
 use sqlx::Connection;
@@ -23,18 +19,22 @@ use support_desk::{
     tool::tools,
 };
 
-use crate::database::{self, Database};
+use crate::{
+    database::{self, Database},
+    side::{Aside, Shown, aside},
+};
 
 /// Puts the desk up for some runs.
 pub(crate) async fn desk(stage: Stage, runs: Vec<StartRun>) -> Setup {
     let counter = Counter::on(&stage).await;
     let resources = Resources::new().with(counter.shop.clone());
-    let registry = tools().open(resources, Arc::new(RealWaits(stage.clock()))).unwrap();
+    let (clock, shown) = (stage.clock(), Arc::<Shown>::default());
+    let registry = tools().open(resources, shown.clone()).unwrap();
     let schema = registry.schema();
     let setup = Setup::default()
         .with_flow::<SupportDesk>()
         .with_flow::<Onboarding>()
-        .with_tools(Arc::new(registry), schema)
+        .with_tools(Arc::new(Aside { registry, clock, shown }), schema)
         .with_prices(Arc::new(Prices::bundled()))
         .with_provider(Arc::new(Scripted::new().with_script(script().unwrap())))
         .with_default_model("scripted:desk".parse().unwrap())
@@ -63,21 +63,30 @@ struct Counter {
 
 impl Counter {
     async fn on(stage: &Stage) -> Self {
-        let Some(url) = stage.url() else {
-            let own = database::sqlite();
-            return Self { shop: own.shop().await, _own: Some(own) };
+        let Some(url) = stage.url().map(str::to_owned) else {
+            return aside(async {
+                let own = database::sqlite();
+                Self { shop: own.shop().await, _own: Some(own) }
+            });
         };
-        forget_the_last_shop(url).await;
-        let shop = Shop::open(url).await.unwrap();
-        shop.create_and_fill(SEED).await.unwrap();
-        Self { shop, _own: None }
+        aside(async move {
+            forget_the_last_shop(&url).await;
+            let shop = Shop::open(&url).await.unwrap();
+            shop.create_and_fill(SEED).await.unwrap();
+            Self { shop, _own: None }
+        })
+    }
+
+    fn actions(&self) -> Vec<Action> {
+        let shop = self.shop.clone();
+        aside(async move { shop.actions().await.unwrap() })
     }
 }
 
 #[async_trait]
 impl Outside for Counter {
     async fn done(&self) -> Vec<String> {
-        let actions = self.shop.actions().await.unwrap();
+        let actions = self.actions();
         let times = |n: i64| usize::try_from(n).unwrap();
         let line = |a: &Action| format!("{:?} {}", a.action, a.subject);
         actions.iter().flat_map(|a| vec![line(a); times(a.performed)]).collect()
@@ -86,7 +95,7 @@ impl Outside for Counter {
     /// Only a van can be in doubt: the courier answers the telephone, if nothing else.
     async fn find(&self, doubt: &Doubt) -> Option<Value> {
         let order = doubt.arguments["order"].as_str()?;
-        let actions = self.shop.actions().await.unwrap();
+        let actions = self.actions();
         let van = |a: &&Action| {
             a.action == ActionKind::BookPickup && a.subject == order && a.performed > 0
         };
@@ -94,24 +103,6 @@ impl Outside for Counter {
         let number = order.trim_start_matches("HP-");
         let confirmation = format!("VAN-{number}-{}", van.performed);
         Some(json!({ "order": order, "day": doubt.arguments["day"], "confirmation": confirmation }))
-    }
-}
-
-/// Simulated time with real waits: the shop is a real database, and its timeouts are real.
-struct RealWaits(Arc<SimulatedClock>);
-
-#[async_trait]
-impl Clock for RealWaits {
-    fn now(&self) -> Timestamp {
-        self.0.now()
-    }
-
-    fn boot(&self) -> Duration {
-        self.0.boot()
-    }
-
-    async fn sleep(&self, span: Duration) {
-        tokio::time::sleep(span).await;
     }
 }
 
