@@ -26,7 +26,7 @@ use crate::{
 
 /// Puts the desk up for some runs.
 pub(crate) async fn desk(stage: Stage, runs: Vec<StartRun>) -> Setup {
-    let counter = Counter::on(&stage).await;
+    let counter = Counter::on(&stage);
     let resources = Resources::new().with(counter.shop.clone());
     let (clock, shown) = (stage.clock(), Arc::<Shown>::default());
     let registry = tools().open(resources, shown.clone()).unwrap();
@@ -62,7 +62,7 @@ struct Counter {
 }
 
 impl Counter {
-    async fn on(stage: &Stage) -> Self {
+    fn on(stage: &Stage) -> Self {
         let Some(url) = stage.url().map(str::to_owned) else {
             return aside(async {
                 let own = database::sqlite();
