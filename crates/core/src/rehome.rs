@@ -6,10 +6,10 @@
 //! parent. Only the id is new, because the id is the week.
 
 use crate::{
-    digest::{Digest, NotCanonical, canonical},
+    digest::NotCanonical,
     fold::{Projection, steps::StepRun},
     id::{RunId, SessionId},
-    journal::{Entry, Epoch, Head, JournalRow, Position, claim_link},
+    journal::{Entry, Epoch, Head, JournalRow, Position},
     payload::{INLINE_LIMIT, PayloadRef},
     time::Timestamp,
 };
@@ -65,12 +65,13 @@ impl Projection {
     /// Compensations run in the order in which their steps finished, last first.
     pub(crate) fn rank_steps(&mut self) {
         let finished = |step: &StepRun| step.output.as_ref().map_or(0, |output| output.at);
-        let mut order: Vec<_> =
-            self.steps.iter().map(|s| (finished(s), s.rank, s.key.clone())).collect();
-        order.sort();
-        for step in &mut self.steps {
-            let rank = order.iter().position(|(_, _, key)| *key == step.key).unwrap_or(0);
-            step.rank = u32::try_from(rank).unwrap_or(u32::MAX);
+        let mut all: Vec<_> = self.steps.iter_mut().collect();
+        all.sort_by(|one, other| {
+            let place = (finished(one), one.rank, &one.key);
+            place.cmp(&(finished(other), other.rank, &other.key))
+        });
+        for (step, rank) in all.into_iter().zip(0..) {
+            step.rank = rank;
         }
     }
 
@@ -93,34 +94,6 @@ impl Projection {
         self.run_id = run_id;
         (self.at, self.position) = (at, 1);
         self
-    }
-}
-
-impl JournalRow {
-    /// Writes the row of a claim, as a store inserts it: it names no row before it, and its link is
-    /// the claimer's nonce.
-    ///
-    /// # Errors
-    /// The entry cannot be written as canonical JSON.
-    pub fn claimed(
-        session: SessionId,
-        nonce: [u8; 16],
-        position: Position,
-        epoch: Epoch,
-        at: Timestamp,
-    ) -> Result<Self, NotCanonical> {
-        let hex = nonce.iter().map(|byte| format!("{byte:02x}")).collect();
-        let entry = Entry::Claimed { session, nonce: hex };
-        Ok(Self {
-            position,
-            epoch,
-            prev: Digest::ZERO,
-            link: claim_link(nonce),
-            kind: entry.kind().to_owned(),
-            at,
-            body: canonical(&entry)?,
-            payloads: Vec::new(),
-        })
     }
 }
 

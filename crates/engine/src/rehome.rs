@@ -4,7 +4,6 @@
 //! journal and begins the new one. A process that dies in between has moved nothing.
 
 use mainstay_core::{
-    code::Code,
     fold::Projection,
     id::{RunId, SessionId},
     journal::{Entry, Head, JournalRow, Rehomed},
@@ -85,17 +84,4 @@ impl Runtime {
         found.dedup();
         Ok(found)
     }
-
-    /// Returns the id a run has now.
-    ///
-    /// # Errors
-    /// There is no such run, or the store does not answer.
-    pub async fn home(&self, run_id: RunId) -> Result<RunId, EngineError> {
-        Ok(self.row(run_id).await?.run_id)
-    }
-}
-
-/// An error about a file that cannot be written or read.
-pub(crate) fn of_file(path: &std::path::Path, error: &std::io::Error) -> EngineError {
-    EngineError::new(Code::InvalidArgument, format!("{}: {error}", path.display()))
 }

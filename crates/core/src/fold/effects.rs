@@ -84,13 +84,8 @@ pub struct EffectRecord {
     /// The entry that resolved it: the order in which outcomes become visible.
     pub resolved_at: Option<Position>,
     /// Its place among those that were asked for before the journal began.
-    #[serde(default, skip_serializing_if = "is_first")]
+    #[serde(default, skip_serializing_if = "crate::journal::is_zero")]
     pub rank: u32,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-pub(super) const fn is_first(rank: &u32) -> bool {
-    *rank == 0
 }
 
 impl EffectRecord {

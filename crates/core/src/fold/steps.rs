@@ -72,7 +72,7 @@ pub struct StepRun {
     /// What its effects have used so far; the step's own limits are held against it.
     pub spent: Spend,
     /// Its place among those that finished before the journal began.
-    #[serde(default, skip_serializing_if = "super::effects::is_first")]
+    #[serde(default, skip_serializing_if = "crate::journal::is_zero")]
     pub rank: u32,
 }
 

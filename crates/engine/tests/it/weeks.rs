@@ -233,7 +233,7 @@ async fn a_run_that_moved_is_undone_in_the_order_it_was_done() {
     let run_id = rig.start("estate", json!({})).await;
     rig.drive(run_id).await;
     rig.runtime.rehome(run_id, session()).await.unwrap().expect("it rests");
-    let home = rig.runtime.home(run_id).await.unwrap();
+    let home = rig.runtime.row(run_id).await.unwrap().run_id;
     rig.decide(home, Decision::Reject { reason: "no".into() }).await;
     assert_eq!(rig.drive(run_id).await.row.status, RunStatus::Failed);
     assert_eq!(office.undone(), ["\"farm\"", "\"zoo\""]);
@@ -273,7 +273,7 @@ async fn parent_and_child_find_each_other_wherever_they_live() {
     rig.wait_for_status(child, RunStatus::Parked).await;
     worker.stop().await;
     for run_id in [child, parent, child] {
-        let home = rig.runtime.home(run_id).await.unwrap();
+        let home = rig.runtime.row(run_id).await.unwrap().run_id;
         rig.runtime.rehome(home, session()).await.unwrap().expect("it rests");
     }
     assert_eq!(world.store.unexplained(()).await.unwrap(), []);
@@ -347,11 +347,11 @@ async fn died_at(at: usize, death: Death) -> Option<Vec<&'static str>> {
     let outcome = office.rig(&dying).runtime.rehome(run_id, session()).await;
     let names = wrapped.unwrap().names.lock().unwrap().clone();
     assert_eq!(world.store.unexplained(()).await.unwrap(), [], "after {names:?}");
-    if rig.runtime.home(run_id).await.unwrap() == run_id {
+    if rig.runtime.row(run_id).await.unwrap().run_id == run_id {
         assert!(outcome.is_err(), "it said that it moved the run");
         rig.runtime.rehome(run_id, session()).await.unwrap().expect("it rests");
     }
-    let home = rig.runtime.home(run_id).await.unwrap();
+    let home = rig.runtime.row(run_id).await.unwrap().run_id;
     assert_eq!(Week::of(home), Week::at(mainstay_core::port::Clock::now(&*world.clock)));
     rig.approve(home).await;
     assert_eq!(rig.completed(run_id).await, json!("sold, with 5000 pages"));
