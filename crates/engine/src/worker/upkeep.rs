@@ -9,6 +9,7 @@ use std::{
 };
 
 use mainstay_core::{
+    code::Code,
     run::RunStatus,
     store::{
         operation::{DropWeek, DroppedWeek, HoldDuty, Term, WeekRuns},
@@ -21,7 +22,7 @@ use tokio::io::AsyncWriteExt;
 use tokio_util::sync::CancellationToken;
 
 use super::background::pause;
-use crate::{drive::Desk, error::EngineError, rehome::of_file};
+use crate::{drive::Desk, error::EngineError};
 
 /// The duty is kept for so many pauses without a round.
 const PAUSES: u32 = 3;
@@ -138,7 +139,9 @@ async fn move_waiting(desk: &Desk, week: Week) -> Result<(), EngineError> {
 async fn write(desk: &Desk, week: Week, folder: &Path) -> Result<(), EngineError> {
     let path = folder.join(format!("{week}.jsonl"));
     let part = part(folder, week);
-    let wrong = |error: std::io::Error| of_file(&part, &error);
+    let wrong = |error: std::io::Error| {
+        EngineError::new(Code::InvalidArgument, format!("{}: {error}", part.display()))
+    };
     tokio::fs::create_dir_all(folder).await.map_err(wrong)?;
     let mut file = tokio::fs::File::create(&part).await.map_err(wrong)?;
     let mut after = None;
@@ -158,6 +161,9 @@ async fn write(desk: &Desk, week: Week, folder: &Path) -> Result<(), EngineError
     }
     file.sync_all().await.map_err(wrong)?;
     tokio::fs::rename(&part, &path).await.map_err(wrong)?;
+    // The name must outlast a power cut too: the week is dropped next.
+    let folder = tokio::fs::File::open(folder).await.map_err(wrong)?;
+    folder.sync_all().await.map_err(wrong)?;
     tracing::info!(%week, path = %path.display(), "wrote a week down");
     Ok(())
 }

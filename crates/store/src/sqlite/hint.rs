@@ -17,8 +17,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// Least time between two hints that are passed on.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Pauses before looks into the queue, in milliseconds: what the kernel tells of is being written, and counts only
-/// once it has been flushed.
+/// Pauses before looks into the queue, in milliseconds: what the kernel tells of is being written,
+/// and counts only once it has been flushed.
 const LOOKS_MS: [u64; 6] = [1, 2, 4, 8, 16, 32];
 
 /// Hears hints of this process and of others.

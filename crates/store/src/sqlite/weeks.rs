@@ -17,9 +17,8 @@ use super::{
 };
 use crate::wire;
 
-/// Tables with rows of a week's runs, the journal last: as long as one is there, the week is found
-/// again.
-const PLACES: [&str; 5] = [
+/// Tables with rows of a week's runs.
+const PLACES: [&str; 4] = [
     "DELETE FROM mainstay_inbox WHERE (run_id, position) IN (
          SELECT run_id, position FROM mainstay_inbox WHERE run_id BETWEEN ?1 AND ?2 LIMIT ?3)",
     "DELETE FROM mainstay_reviews WHERE review_id IN (
@@ -28,9 +27,16 @@ const PLACES: [&str; 5] = [
          SELECT run_id FROM mainstay_run_index WHERE run_id BETWEEN ?1 AND ?2 LIMIT ?3)",
     "DELETE FROM mainstay_runs WHERE run_id IN (
          SELECT run_id FROM mainstay_runs WHERE run_id BETWEEN ?1 AND ?2 LIMIT ?3)",
-    "DELETE FROM mainstay_journal WHERE (run_id, position) IN (
-         SELECT run_id, position FROM mainstay_journal WHERE run_id BETWEEN ?1 AND ?2 LIMIT ?3)",
 ];
+
+const PAYLOADS: &str = "
+DELETE FROM mainstay_payloads WHERE rowid IN (
+    SELECT rowid FROM mainstay_payloads WHERE week = ? LIMIT ?)";
+
+/// The last of all: as long as a journal is there, the week is found again.
+const JOURNAL: &str = "
+DELETE FROM mainstay_journal WHERE (run_id, position) IN (
+    SELECT run_id, position FROM mainstay_journal WHERE run_id BETWEEN ?1 AND ?2 LIMIT ?3)";
 
 fn within<'q>(sql: &'static str, week: Week) -> Statement<'q> {
     let (low, high) = week.ids();
@@ -118,16 +124,26 @@ impl Scope<'_> {
         if kept > 0 {
             return Ok(DroppedWeek::Kept(kept));
         }
-        let mut rest = u64::from(wish.limit);
-        for place in PLACES {
-            let gone = self.change(within(place, wish.week).bind(wire::int(rest))).await?;
-            rest = rest.saturating_sub(gone);
-            if rest == 0 {
-                return Ok(DroppedWeek::More);
-            }
+        if !self.sweep(wish.week, u64::from(wish.limit)).await? {
+            return Ok(DroppedWeek::More);
         }
         self.drop_rest(wish.week).await?;
         Ok(DroppedWeek::Gone)
+    }
+
+    /// Removes at most so many rows. Returns whether nothing is left.
+    async fn sweep(&mut self, week: Week, at_most: u64) -> Result<bool, StoreError> {
+        let mut rest = at_most;
+        let payloads = sqlx::query(PAYLOADS).bind(week.number());
+        let places = PLACES.into_iter().map(|place| within(place, week));
+        for piece in places.chain([payloads, within(JOURNAL, week)]) {
+            let gone = self.change(piece.bind(wire::int(rest))).await?;
+            rest = rest.saturating_sub(gone);
+            if rest == 0 {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn kept_by(&mut self, week: Week) -> Result<u64, StoreError> {
@@ -139,8 +155,6 @@ impl Scope<'_> {
 
     /// A key keeps leading to a run that moved.
     async fn drop_rest(&mut self, week: Week) -> Result<(), StoreError> {
-        let payloads = sqlx::query("DELETE FROM mainstay_payloads WHERE week = ?");
-        self.change(payloads.bind(week.number())).await?;
         for rest in [
             "DELETE FROM mainstay_run_changes WHERE run_id BETWEEN ?1 AND ?2",
             "DELETE FROM mainstay_run_keys WHERE run_id BETWEEN ?1 AND ?2
