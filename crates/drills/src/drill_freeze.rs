@@ -18,6 +18,7 @@ use crate::{
     ledger::Ledger,
     person::Person,
     place::{Kind, Office, Place},
+    server::Server,
     verdict::Verdict,
 };
 
@@ -70,7 +71,14 @@ pub async fn drill(program: &Path, plan: Plan, tell: &dyn Fn(String)) -> Result<
     tell(format!("seed {}", plan.seed));
     let began = SystemClock.boot();
     let ledger = Ledger::open(Duration::from_millis(20)).await?;
-    let place = Place::make(plan.kind).await?;
+    let server = match plan.kind {
+        Kind::Postgres => Some(Server::start().await?),
+        Kind::Sqlite => None,
+    };
+    let place = match &server {
+        Some(server) => Place::on(server.url()).await?,
+        None => Place::make(plan.kind).await?,
+    };
     let office = place.office().await?;
     let agency = Agency::new(program, place.url(), ledger.line())
         .with_concurrency(64)

@@ -1,6 +1,11 @@
 //! A Postgres server of the drill's own, which can be restarted rudely and lose its connections.
 
-use std::{net::Ipv4Addr, os::unix::fs::PermissionsExt, path::PathBuf};
+use std::{
+    net::Ipv4Addr,
+    os::unix::fs::PermissionsExt,
+    path::PathBuf,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use mainstay_testing::postgres::{PrivatePostgres, Shutdown};
 use sqlx::{Connection, PgConnection};
@@ -26,12 +31,20 @@ impl Server {
     /// # Errors
     /// Postgres is not installed, or does not start.
     pub async fn start() -> Result<Self, Fault> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         // Not the temporary folder of the environment: the server's user must be able to enter.
-        let visitors = PathBuf::from(format!("/tmp/mainstay-drill-{}.hba", std::process::id()));
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("/tmp/mainstay-drill-{}-{number}.hba", std::process::id());
+        let visitors = PathBuf::from(name);
         std::fs::write(&visitors, VISITORS)?;
         std::fs::set_permissions(&visitors, std::fs::Permissions::from_mode(0o644))?;
         let hba = visitors.display().to_string();
-        let settings = [("listen_addresses", "*"), ("hba_file", hba.as_str())];
+        let settings = [
+            ("listen_addresses", "*"),
+            ("hba_file", hba.as_str()),
+            // A worker has nine connections, and leaves some behind when it is cut off.
+            ("max_connections", "300"),
+        ];
         Ok(Self { postgres: PrivatePostgres::start_with(&settings).await?, visitors })
     }
 
