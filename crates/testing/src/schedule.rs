@@ -157,8 +157,7 @@ impl Schedules {
             let (_, play) = self.plays.get(number).ok_or("there is no setup")?;
             let scene = play_all(play, 1, &[Plan::Schedule(schedule.clone())]);
             let scene = scene.into_iter().next().ok_or("nothing was played")??;
-            let struck = scene.struck.iter().map(|(point, fault)| format!("{point}: {fault}"));
-            Ok(Replay { schedule, struck: struck.collect(), journals: scene.played.journals })
+            Ok(Replay { schedule, struck: scene.blows(), journals: scene.played.journals })
         });
         playing.await.map_err(|error| error.to_string())?
     }
@@ -249,9 +248,7 @@ impl Report {
         if wrong.is_empty() {
             return;
         }
-        let struck = scene.map(|scene| scene.struck).unwrap_or_default();
-        let struck: Vec<_> =
-            struck.iter().map(|(point, fault)| format!("{point}: {fault}")).collect();
+        let struck = scene.map(|scene| scene.blows()).unwrap_or_default();
         let strikes = format!(
             "SEED={} ({setup}, {schedule}; struck: {})",
             schedule.seed(),

@@ -44,6 +44,11 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
+    /// Returns what went wrong, as sentences.
+    pub(crate) fn blows(&self) -> Vec<String> {
+        self.struck.iter().map(|(point, fault)| format!("{point}: {fault}")).collect()
+    }
+
     /// Returns what is not as in the undisturbed run.
     pub(crate) fn differs_from(&self, plain: &Self) -> Vec<String> {
         let mut wrong = self.played.broken.clone();
