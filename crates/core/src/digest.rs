@@ -8,6 +8,18 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 pub use self::canonical::canonical;
 
+/// Writes 32 bytes as 64 lower-case hex digits. Digests are most of what a journal's entries hold.
+fn hex<'a>(bytes: &[u8; 32], digits: &'a mut [u8; 64]) -> &'a str {
+    const fn digit(nibble: u8) -> u8 {
+        if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
+    }
+    let (pairs, _) = digits.as_chunks_mut::<2>();
+    for (pair, byte) in pairs.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(byte & 15)];
+    }
+    str::from_utf8(digits).unwrap_or_default()
+}
+
 /// A BLAKE3 hash, 32 bytes, printed as 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
@@ -54,8 +66,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Written in one go: digests are most of what a journal's entries hold.
-        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+        f.write_str(hex(&self.0, &mut [0; 64]))
     }
 }
 
@@ -87,7 +98,7 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        s.serialize_str(&blake3::Hash::from_bytes(self.0).to_hex())
+        s.serialize_str(hex(&self.0, &mut [0; 64]))
     }
 }
 

@@ -25,6 +25,7 @@ mod rehome;
 mod reviews;
 mod sessions;
 mod shared;
+mod sql;
 mod timers;
 mod unexplained;
 mod week;

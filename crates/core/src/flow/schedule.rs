@@ -139,6 +139,13 @@ impl Wiring {
         let listeners = self.listeners.get(&by.step).into_iter().flatten();
         for step in listeners.filter_map(|&place| self.definition.steps.get(place)) {
             let Trigger::On(condition) = &step.trigger else { continue };
+            if let Condition::Step(_) | Condition::Route { .. } = condition {
+                // It fires for every arrival: there is nothing to be joined, and nothing to keep.
+                if is_met(condition, by, arrival) {
+                    effects.due.push((step.name.clone(), path.clone()));
+                }
+                continue;
+            }
             let leaves = matching_leaves(condition, by, arrival);
             if leaves.is_empty() {
                 continue;
@@ -208,19 +215,22 @@ impl Join {
 fn matching_leaves(condition: &Condition, by: &StepKey, arrival: Arrival<'_>) -> Vec<u32> {
     let (mut number, mut found) = (0, Vec::new());
     condition.leaves(&mut |leaf| {
-        let hit = match (leaf, arrival) {
-            (Condition::Step(name), Arrival::Step) => *name == by.step,
-            (Condition::Route { route: r, variant: v }, Arrival::Route { route, variant }) => {
-                r == route && v == variant
-            }
-            _ => false,
-        };
-        if hit {
+        if is_met(leaf, by, arrival) {
             found.push(number);
         }
         number += 1;
     });
     found
+}
+
+fn is_met(leaf: &Condition, by: &StepKey, arrival: Arrival<'_>) -> bool {
+    match (leaf, arrival) {
+        (Condition::Step(name), Arrival::Step) => *name == by.step,
+        (Condition::Route { route: r, variant: v }, Arrival::Route { route, variant }) => {
+            r == route && v == variant
+        }
+        _ => false,
+    }
 }
 
 fn count(condition: &Condition) -> u32 {

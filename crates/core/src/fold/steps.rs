@@ -10,7 +10,7 @@ use crate::{
     failure::{Failure, Retryability},
     flow::{
         Access, StepDefinition, StepKind, StepName,
-        schedule::{Ancestry, Arrival, Effects, Wiring},
+        schedule::{Ancestry, Arrival, Wiring},
     },
     journal::Began,
     label::Label,
@@ -307,11 +307,15 @@ impl Projection {
         }
     }
 
-    /// Returns what an arrival would do, without taking it: the `absorbed` list of its entry.
+    /// Returns the steps that an arrival would reach too late, without taking it: the `absorbed`
+    /// list of its entry.
     #[must_use]
-    pub fn preview(&self, wiring: &Wiring, key: &StepKey, arrival: Arrival<'_>) -> Effects {
+    pub fn absorbed(&self, wiring: &Wiring, key: &StepKey, arrival: Arrival<'_>) -> Vec<StepName> {
+        if self.joins.iter().all(|join| !join.fired) {
+            return Vec::new();
+        }
         let path = self.step(key).map(|step| step.ancestry.clone()).unwrap_or_default();
-        wiring.arrive(&mut self.joins.clone(), key, &path, arrival)
+        wiring.arrive(&mut self.joins.clone(), key, &path, arrival).absorbed
     }
 
     pub(super) fn retry_now(&mut self) {

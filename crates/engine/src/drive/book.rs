@@ -257,12 +257,16 @@ impl Book {
     }
 
     async fn send(&mut self, change: RowChange) -> Result<Closed, Stop> {
-        let side = self.side.clone();
+        // What a message in the inbox may stop is written again.
+        let may_stop = matches!(change, RowChange::Park { .. } | RowChange::Finish { .. });
+        let kept = may_stop.then(|| (self.rows.clone(), self.side.clone()));
+        let news = self.news();
+        let side = std::mem::take(&mut self.side);
         let append = Append {
             run_id: self.run.run_id,
             epoch: self.epoch,
             head: self.durable,
-            rows: self.rows.clone(),
+            rows: std::mem::take(&mut self.rows),
             outbox: side.outbox,
             timers: side.timers,
             timers_off: side.timers_off,
@@ -273,30 +277,45 @@ impl Book {
         };
         match self.committer.append(append).await? {
             Appended::Accepted => {
-                self.saved();
+                self.durable = self.head;
+                self.tell(news);
                 Ok(Closed::Yes)
             }
-            Appended::InboxMoved { .. } => Ok(Closed::InboxMoved),
+            Appended::InboxMoved { .. } => {
+                (self.rows, self.side) = kept.unwrap_or_default();
+                Ok(Closed::InboxMoved)
+            }
             Appended::Fenced { .. } => Err(Stop::Fenced),
             Appended::Poison(message) => Err(Stop::Poison(message)),
         }
     }
 
-    fn saved(&mut self) {
-        self.durable = self.head;
-        let side = std::mem::take(&mut self.side);
-        if !side.outbox.is_empty() {
-            self.nudges.outbox.notify_one();
-        }
-        if !side.timers.is_empty() {
-            self.nudges.timers.notify_one();
-        }
-        let rows = std::mem::take(&mut self.rows);
-        if self.runtime.live.is_heard() {
-            for row in rows {
-                let kind = row.kind;
-                self.runtime.live.tell(LiveEvent::Entry { run_id: self.run.run_id, kind });
-            }
+    fn news(&self) -> News {
+        let rows = if self.runtime.live.is_heard() { self.rows.as_slice() } else { &[] };
+        News {
+            kinds: rows.iter().map(|row| row.kind.clone()).collect(),
+            messages: !self.side.outbox.is_empty(),
+            timers: !self.side.timers.is_empty(),
         }
     }
+
+    fn tell(&self, news: News) {
+        if news.messages {
+            self.nudges.outbox.notify_one();
+        }
+        if news.timers {
+            self.nudges.timers.notify_one();
+        }
+        for kind in news.kinds {
+            self.runtime.live.tell(LiveEvent::Entry { run_id: self.run.run_id, kind });
+        }
+    }
+}
+
+/// Whom a commit concerns, once it is durable.
+struct News {
+    /// The kinds of its rows, if anybody listens.
+    kinds: Vec<String>,
+    messages: bool,
+    timers: bool,
 }

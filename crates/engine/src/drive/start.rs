@@ -202,7 +202,7 @@ impl Drive {
             }
             Ok(variant) => {
                 let arrival = Arrival::Route { route, variant: &variant };
-                let absorbed = self.book.run.preview(&self.flow.wiring, key, arrival).absorbed;
+                let absorbed = self.book.run.absorbed(&self.flow.wiring, key, arrival);
                 self.book.push(&Entry::Routed { step: key.clone(), variant, absorbed }, Vec::new())
             }
             Err(error) => self.fail_step(key, error.into_failure()),

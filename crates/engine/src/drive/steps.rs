@@ -61,7 +61,7 @@ impl Drive {
         key: &StepKey,
         (output, state): (Payload, Option<Payload>),
     ) -> Result<(), Stop> {
-        let absorbed = self.book.run.preview(&self.flow.wiring, key, Arrival::Step).absorbed;
+        let absorbed = self.book.run.absorbed(&self.flow.wiring, key, Arrival::Step);
         let label = self.book.run.label_of(&self.flow.wiring, key);
         let entry = Entry::StepFinished {
             step: key.clone(),

@@ -149,8 +149,8 @@ async fn insert(
     batch: &[Part<'_>],
 ) -> Result<Vec<Uuid>, Failed> {
     for _ in 0..TRIES {
-        let mut statement = statement::build(shared, batch)?;
-        match statement.build_query_scalar().fetch_all(&mut *sql).await.map_err(Failed::from) {
+        let statement = statement::build(shared, batch)?;
+        match statement.query_scalar()?.fetch_all(&mut *sql).await.map_err(Failed::from) {
             Err(Failed::Victim(_)) => {}
             done => return done,
         }

@@ -18,7 +18,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) enum Purpose {
     /// Journals: many arrays, joined among themselves by hashing, and single rows by primary key.
     Append,
-    /// Everything else.
+    /// Everything else. An index is read in its order, and only as far as needed: a bitmap would
+    /// gather the whole queue for each claim.
     Ordinary,
     /// A session's beats: a lost beat costs a beat, so it waits for no disk.
     Control,
@@ -29,13 +30,14 @@ impl Purpose {
         match self {
             Self::Append => {
                 "SET plan_cache_mode = force_generic_plan; SET jit = off;
-                 SET enable_seqscan = off; SET enable_nestloop = off; SET enable_mergejoin = off;
+                 SET enable_seqscan = off; SET enable_bitmapscan = off;
+                 SET enable_nestloop = off; SET enable_mergejoin = off;
                  SET idle_in_transaction_session_timeout = '15s';
                  SET default_transaction_isolation = 'read committed'"
             }
             Self::Ordinary => {
                 "SET plan_cache_mode = force_generic_plan; SET jit = off;
-                 SET enable_seqscan = off;
+                 SET enable_seqscan = off; SET enable_bitmapscan = off;
                  SET idle_in_transaction_session_timeout = '15s';
                  SET default_transaction_isolation = 'read committed'"
             }

@@ -4,9 +4,9 @@ use mainstay_core::{
     id::RunId,
     store::operation::{CreatedRun, NewRun},
 };
-use sqlx::{PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{PgConnection, Row};
 
-use super::{append::push_stored, failure::Failed, shared::Shared};
+use super::{append::push_stored, failure::Failed, shared::Shared, sql::Sql};
 use crate::{payload, sound, wire};
 
 /// Starts a run: its key, its row, its first journal row and its place in the queue.
@@ -18,16 +18,16 @@ pub(super) async fn create_run(
     sound::new_run(run)?;
     let lane = shared.lane(sql, &run.flow).await?;
     shared.weeks.make_for(sql, run.run_id, shared.simulated()).await?;
-    let mut statement = statement(shared, run, lane);
-    let created: bool = statement.build_query_scalar().fetch_one(&mut *sql).await?;
+    let statement = statement(shared, run, lane);
+    let created: bool = statement.query_scalar()?.fetch_one(&mut *sql).await?;
     if created { Ok(CreatedRun::Created) } else { who_was_first(sql, run).await }
 }
 
 /// One statement, so that a start is one round trip and one flush. A key that is there, or an id
 /// that is there, makes everything that joins to it empty.
-fn statement(shared: &Shared, run: &NewRun, lane: i32) -> QueryBuilder<Postgres> {
+fn statement(shared: &Shared, run: &NewRun, lane: i32) -> Sql {
     let (small, large) = payload::split(&run.first.payloads);
-    let mut sql = QueryBuilder::new("WITH ");
+    let mut sql = Sql::new("WITH ");
     push_key(&mut sql, shared, run);
     push_run(&mut sql, run, lane);
     sql.push(
@@ -63,7 +63,7 @@ fn statement(shared: &Shared, run: &NewRun, lane: i32) -> QueryBuilder<Postgres>
 }
 
 /// The key is kept only with a run that is new, or the key would lead to a run of another input.
-fn push_key(sql: &mut QueryBuilder<Postgres>, shared: &Shared, run: &NewRun) {
+fn push_key(sql: &mut Sql, shared: &Shared, run: &NewRun) {
     let Some((key, input)) = &run.key else { return };
     sql.push(
         "kept AS (INSERT INTO mainstay.run_keys (tenant, key, input, run_id, created_at) SELECT ",
@@ -81,12 +81,12 @@ fn push_key(sql: &mut QueryBuilder<Postgres>, shared: &Shared, run: &NewRun) {
 
 /// Whether a run of that id was there and has moved: who starts it once more, by an old message,
 /// starts nothing.
-fn push_moved(sql: &mut QueryBuilder<Postgres>, run: &NewRun) {
+fn push_moved(sql: &mut Sql, run: &NewRun) {
     sql.push("EXISTS (SELECT FROM mainstay.run_alias WHERE run_id = ");
     sql.push_bind(run.run_id.uuid()).push(")");
 }
 
-fn push_run(sql: &mut QueryBuilder<Postgres>, run: &NewRun, lane: i32) {
+fn push_run(sql: &mut Sql, run: &NewRun, lane: i32) {
     sql.push(
         "run AS (INSERT INTO mainstay.runs
             (run_id, tenant, lane, parent, priority, tags, created_at) SELECT ",

@@ -5,9 +5,9 @@ use mainstay_core::{
     journal::JournalRow,
     store::operation::{LendPayloads, Rehome, Rehoming},
 };
-use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, Row};
+use sqlx::{Connection, PgConnection, Row};
 
-use super::{append::push_stored, connect::finish, failure::Failed, shared::Shared};
+use super::{append::push_stored, connect::finish, failure::Failed, shared::Shared, sql::Sql};
 use crate::{payload, sound, wire};
 
 /// The run's row goes, if it is parked as it was seen; whoever waits for its lock finds it gone and
@@ -116,13 +116,12 @@ async fn insert(
     }
     let week = wire::week(run_id);
     let large: Vec<_> = large.into_iter().map(|payload| (week, payload)).collect();
-    let mut store = QueryBuilder::<Postgres>::new(
-        "INSERT INTO mainstay.payloads (week, tenant, digest, bytes) SELECT s.week, ",
-    );
+    let mut store =
+        Sql::new("INSERT INTO mainstay.payloads (week, tenant, digest, bytes) SELECT s.week, ");
     store.push_bind(tenant).push(", s.digest, s.bytes FROM unnest(");
     push_stored(&mut store, &large);
     store.push(") AS s(week, digest, bytes) ORDER BY s.digest ON CONFLICT DO NOTHING");
-    store.build().execute(sql).await?;
+    store.query()?.execute(sql).await?;
     Ok(())
 }
 

@@ -4,11 +4,11 @@ use mainstay_core::{
     run::RunStatus,
     store::operation::{Append, RowChange},
 };
-use sqlx::{PgConnection, Postgres, QueryBuilder};
+use sqlx::PgConnection;
 
-use super::{Part, statement::array};
+use super::Part;
 use crate::{
-    postgres::{failure::Failed, shared::Shared},
+    postgres::{failure::Failed, shared::Shared, sql::Sql},
     wire,
 };
 
@@ -74,23 +74,30 @@ pub(super) async fn of(
 }
 
 /// Adds the wanted changes, the locked rows, and the parts whose change misses.
-pub(super) fn push_locks(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
-    let changes = || changes(batch);
-    sql.push(", change AS MATERIALIZED (SELECT * FROM unnest(");
-    array(sql, changes().map(|(n, _, _)| n).collect(), "bigint[], ");
-    array(sql, changes().map(|(_, p, _)| p.part.run_id.uuid()).collect(), "uuid[], ");
-    array(sql, changes().map(|(_, p, _)| wire::int(p.part.epoch)).collect(), "bigint[], ");
-    array(sql, changes().map(|(.., c)| c.status.map(RunStatus::as_str)).collect(), "text[], ");
-    array(sql, changes().map(|(.., c)| c.inbox_seen).collect(), "bigint[], ");
-    array(sql, changes().map(|(.., c)| c.wait.as_deref()).collect(), "text[], ");
-    array(sql, changes().map(|(.., c)| c.wake_after).collect(), "int[], ");
-    array(sql, changes().map(|(.., c)| c.checkpoint).collect(), "bigint[], ");
-    array(sql, changes().map(|(.., c)| c.lane).collect(), "int[], ");
-    array(sql, changes().map(|(.., c)| c.calm).collect(), "boolean[], ");
-    array(sql, changes().map(|(.., c)| c.needs_run).collect(), "boolean[]");
+pub(super) fn push_locks(sql: &mut Sql, batch: &[Part<'_>]) {
+    let changes: Vec<_> = changes(batch).collect();
     sql.push(
-        ") AS c(part, run_id, epoch, status, inbox_seen, wait, wake_after, checkpoint, lane, calm,
-                needs_run)),
+        ", change(part, run_id, epoch, status, inbox_seen, wait, wake_after, checkpoint, lane, calm,
+                needs_run) AS MATERIALIZED (",
+    );
+    sql.push_values(&changes, |columns, change| {
+        let part = change.map(|(_, part, _)| part.part);
+        let part_number = change.map(|(n, ..)| *n);
+        let change = change.map(|(.., change)| change);
+        columns.push(part_number);
+        columns.push(part.map(|p| p.run_id.uuid()));
+        columns.push(part.map(|p| wire::int(p.epoch)));
+        columns.push(change.and_then(|c| c.status).map(RunStatus::as_str));
+        columns.push(change.and_then(|c| c.inbox_seen));
+        columns.push(change.and_then(|c| c.wait.as_deref()));
+        columns.push(change.map(|c| c.wake_after));
+        columns.push(change.and_then(|c| c.checkpoint));
+        columns.push(change.and_then(|c| c.lane));
+        columns.push(change.map(|c| c.calm));
+        columns.push(change.map(|c| c.needs_run));
+    });
+    sql.push(
+        "),
         locked AS MATERIALIZED (
             SELECT c.part, r.inbox_head, r.priority, r.lane,
                    r.status = 'running' AND r.epoch = c.epoch AS held
@@ -108,7 +115,7 @@ pub(super) fn push_locks(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
 }
 
 /// Adds the changes of the winners' rows, and what follows from them in the small tables.
-pub(super) fn push_changes(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+pub(super) fn push_changes(sql: &mut Sql, batch: &[Part<'_>]) {
     let runs: Vec<_> = changes(batch).map(|(_, p, _)| p.part.run_id.uuid()).collect();
     sql.push(
         ", due AS MATERIALIZED (
@@ -126,7 +133,7 @@ pub(super) fn push_changes(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>])
                 crashes = CASE WHEN d.calm THEN 0 ELSE r.crashes END
             FROM due d WHERE r.run_id = d.run_id AND r.run_id = ANY(",
     );
-    array(sql, runs.clone(), "uuid[]");
+    sql.push_array(runs.clone(), "uuid[]");
     sql.push(") AND r.run_id BETWEEN ");
     super::statement::bounds(sql, batch);
     sql.push(
@@ -134,7 +141,7 @@ pub(super) fn push_changes(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>])
         given_up AS (
             DELETE FROM mainstay.claims WHERE run_id = ANY(",
     );
-    array(sql, runs, "uuid[]");
+    sql.push_array(runs, "uuid[]");
     sql.push(
         ") AND run_id IN (SELECT run_id FROM due WHERE status IS NOT NULL)),
         queued AS (
@@ -149,7 +156,7 @@ pub(super) fn push_changes(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>])
 }
 
 /// Adds what ends with a run: its timers and its open reviews.
-fn push_ends(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_ends(sql: &mut Sql, batch: &[Part<'_>]) {
     let ended = |c: &Change| c.status.is_some_and(RunStatus::is_terminal);
     let runs: Vec<_> = changes(batch)
         .filter(|(.., change)| ended(change))
@@ -159,13 +166,13 @@ fn push_ends(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
         return;
     }
     sql.push(", ended_timers AS (DELETE FROM mainstay.timers WHERE run_id = ANY(");
-    array(sql, runs.clone(), "uuid[]");
+    sql.push_array(runs.clone(), "uuid[]");
     sql.push(
         ") AND run_id IN (SELECT run_id FROM due)),
         ended_reviews AS (
             UPDATE mainstay.reviews SET open = false WHERE open AND run_id = ANY(",
     );
-    array(sql, runs, "uuid[]");
+    sql.push_array(runs, "uuid[]");
     sql.push(") AND run_id IN (SELECT run_id FROM due))");
 }
 

@@ -8,21 +8,16 @@ use mainstay_core::{
     store::operation::{Append, RowChange},
     time::Timestamp,
 };
-use sqlx::{Postgres, QueryBuilder};
 
-use super::{Part, statement::array};
+use super::Part;
 use crate::{
     payload,
-    postgres::{failure::Failed, shared::Shared},
+    postgres::{failure::Failed, shared::Shared, sql::Sql},
     wire,
 };
 
 /// Adds what the batch has of it, joined to the winners.
-pub(super) fn push(
-    sql: &mut QueryBuilder<Postgres>,
-    shared: &Shared,
-    batch: &[Part<'_>],
-) -> Result<(), Failed> {
+pub(super) fn push(sql: &mut Sql, shared: &Shared, batch: &[Part<'_>]) -> Result<(), Failed> {
     push_payloads(sql, batch);
     push_messages(sql, batch)?;
     push_timers(sql, batch);
@@ -40,7 +35,7 @@ fn each<'a, 'p, T: 'a>(
     (1_i64..).zip(batch).flat_map(|(n, p)| of(p).into_iter().map(move |found| (n, found))).collect()
 }
 
-fn push_payloads(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_payloads(sql: &mut Sql, batch: &[Part<'_>]) {
     let large = each(batch, |p| {
         let week = wire::week(p.part.run_id);
         p.part.rows.iter().flat_map(|r| payload::split(&r.payloads).1).map(|l| (week, l)).collect()
@@ -53,7 +48,7 @@ fn push_payloads(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
             INSERT INTO mainstay.payloads (week, tenant, digest, bytes)
             SELECT s.week, w.tenant, s.digest, s.bytes FROM won w JOIN unnest(",
     );
-    array(sql, large.iter().map(|(n, _)| *n).collect(), "bigint[], ");
+    sql.push_array(large.iter().map(|(n, _)| *n).collect(), "bigint[], ");
     push_stored(sql, &large.iter().map(|(_, found)| *found).collect::<Vec<_>>());
     // In one order, so that two commits with the same payloads never wait for each other.
     sql.push(
@@ -63,16 +58,13 @@ fn push_payloads(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
 }
 
 /// Adds the columns week, digest and stored bytes.
-pub(in crate::postgres) fn push_stored(
-    sql: &mut QueryBuilder<Postgres>,
-    large: &[(i64, &Payload)],
-) {
-    array(sql, large.iter().map(|(week, _)| *week).collect(), "bigint[], ");
-    array(sql, large.iter().map(|(_, l)| *l.digest().as_bytes()).collect(), "bytea[], ");
-    array(sql, large.iter().map(|(_, l)| payload::compress(l)).collect(), "bytea[]");
+pub(in crate::postgres) fn push_stored(sql: &mut Sql, large: &[(i64, &Payload)]) {
+    sql.push_array(large.iter().map(|(week, _)| *week).collect(), "bigint[], ");
+    sql.push_array(large.iter().map(|(_, l)| *l.digest().as_bytes()).collect(), "bytea[], ");
+    sql.push_array(large.iter().map(|(_, l)| payload::compress(l)).collect(), "bytea[]");
 }
 
-fn push_messages(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) -> Result<(), Failed> {
+fn push_messages(sql: &mut Sql, batch: &[Part<'_>]) -> Result<(), Failed> {
     let messages = each(batch, |p| (0_i32..).zip(&p.part.outbox).collect());
     if messages.is_empty() {
         return Ok(());
@@ -83,14 +75,14 @@ fn push_messages(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) -> Result
             INSERT INTO mainstay.outbox (run_id, position, n, tenant, message)
             SELECT w.run_id, w.head + 1, m.n, w.tenant, m.message FROM won w JOIN unnest(",
     );
-    array(sql, messages.iter().map(|(n, _)| *n).collect(), "bigint[], ");
-    array(sql, messages.iter().map(|(_, (n, _))| *n).collect(), "int[], ");
-    array(sql, texts, "text[]");
+    sql.push_array(messages.iter().map(|(n, _)| *n).collect(), "bigint[], ");
+    sql.push_array(messages.iter().map(|(_, (n, _))| *n).collect(), "int[], ");
+    sql.push_array(texts, "text[]");
     sql.push(") AS m(part, n, message) USING (part) ORDER BY m.part, m.n)");
     Ok(())
 }
 
-fn push_timers(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_timers(sql: &mut Sql, batch: &[Part<'_>]) {
     let timers = each(batch, timers_to_set);
     if timers.is_empty() {
         return;
@@ -100,9 +92,9 @@ fn push_timers(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
             INSERT INTO mainstay.timers (run_id, tenant, key, due_at)
             SELECT w.run_id, w.tenant, t.key, t.due_at FROM won w JOIN unnest(",
     );
-    array(sql, timers.iter().map(|(n, _)| *n).collect(), "bigint[], ");
-    array(sql, timers.iter().map(|(_, (key, _))| *key).collect(), "text[], ");
-    array(sql, timers.iter().map(|(_, (_, due))| *due).collect(), "bigint[]");
+    sql.push_array(timers.iter().map(|(n, _)| *n).collect(), "bigint[], ");
+    sql.push_array(timers.iter().map(|(_, (key, _))| *key).collect(), "text[], ");
+    sql.push_array(timers.iter().map(|(_, (_, due))| *due).collect(), "bigint[]");
     sql.push(
         ") AS t(part, key, due_at) USING (part)
             ORDER BY t.part, t.key
@@ -123,7 +115,7 @@ const fn ends(part: &Append) -> bool {
     matches!(part.change, RowChange::Finish { .. })
 }
 
-fn push_timers_off(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_timers_off(sql: &mut Sql, batch: &[Part<'_>]) {
     let off = each(batch, |p| {
         let set = |key: &&String| p.part.timers.iter().any(|(k, _)| k == *key);
         let dropped = p.part.timers_off.iter().filter(|key| !set(key));
@@ -136,20 +128,16 @@ fn push_timers_off(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
         ", dropped_timers AS (
             DELETE FROM mainstay.timers t USING won w, unnest(",
     );
-    array(sql, off.iter().map(|(n, _)| *n).collect(), "bigint[], ");
-    array(sql, off.iter().map(|(_, (_, key))| *key).collect(), "text[]");
+    sql.push_array(off.iter().map(|(n, _)| *n).collect(), "bigint[], ");
+    sql.push_array(off.iter().map(|(_, (_, key))| *key).collect(), "text[]");
     sql.push(
         ") AS o(part, key)
             WHERE w.part = o.part AND t.run_id = w.run_id AND t.key = o.key AND t.run_id = ANY(",
     );
-    array(sql, off.iter().map(|(_, (run, _))| *run).collect(), "uuid[]))");
+    sql.push_array(off.iter().map(|(_, (run, _))| *run).collect(), "uuid[]))");
 }
 
-fn push_reviews(
-    sql: &mut QueryBuilder<Postgres>,
-    shared: &Shared,
-    batch: &[Part<'_>],
-) -> Result<(), Failed> {
+fn push_reviews(sql: &mut Sql, shared: &Shared, batch: &[Part<'_>]) -> Result<(), Failed> {
     let reviews: Vec<(i64, (bool, &ReviewRequest))> =
         each(batch, |p| p.part.reviews.iter().map(|r| (!ends(p.part), r)).collect());
     if reviews.is_empty() {
@@ -166,21 +154,19 @@ fn push_reviews(
     sql.push(
         "::bigint), v.expires_at, v.open, w.tenant, v.queue, v.digest, v.request FROM won w JOIN unnest(",
     );
-    array(sql, reviews.iter().map(|(n, _)| *n).collect(), "bigint[], ");
-    array(sql, reviews.iter().map(|(_, (_, r))| r.review_id.uuid()).collect(), "uuid[], ");
-    array(
-        sql,
+    sql.push_array(reviews.iter().map(|(n, _)| *n).collect(), "bigint[], ");
+    sql.push_array(reviews.iter().map(|(_, (_, r))| r.review_id.uuid()).collect(), "uuid[], ");
+    sql.push_array(
         reviews.iter().map(|(_, (_, r))| r.expires_at.map(Timestamp::micros)).collect(),
         "bigint[], ",
     );
-    array(sql, reviews.iter().map(|(_, (open, _))| *open).collect(), "boolean[], ");
-    array(sql, reviews.iter().map(|(_, (_, r))| r.queue.as_str()).collect(), "text[], ");
-    array(
-        sql,
+    sql.push_array(reviews.iter().map(|(_, (open, _))| *open).collect(), "boolean[], ");
+    sql.push_array(reviews.iter().map(|(_, (_, r))| r.queue.as_str()).collect(), "text[], ");
+    sql.push_array(
         reviews.iter().map(|(_, (_, r))| *r.subject_digest.as_bytes()).collect(),
         "bytea[], ",
     );
-    array(sql, texts, "text[]");
+    sql.push_array(texts, "text[]");
     sql.push(
         ") AS v(part, review_id, expires_at, open, queue, digest, request) USING (part)
             ORDER BY v.review_id ON CONFLICT DO NOTHING)",
@@ -188,7 +174,7 @@ fn push_reviews(
     Ok(())
 }
 
-fn push_reviews_off(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_reviews_off(sql: &mut Sql, batch: &[Part<'_>]) {
     let off = each(batch, |p| p.part.reviews_off.iter().map(|id| id.uuid()).collect());
     if off.is_empty() {
         return;
@@ -197,12 +183,12 @@ fn push_reviews_off(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
         ", closed AS (
             UPDATE mainstay.reviews v SET open = false FROM won w JOIN unnest(",
     );
-    array(sql, off.iter().map(|(n, _)| *n).collect(), "bigint[], ");
-    array(sql, off.iter().map(|(_, id)| *id).collect(), "uuid[]");
+    sql.push_array(off.iter().map(|(n, _)| *n).collect(), "bigint[], ");
+    sql.push_array(off.iter().map(|(_, id)| *id).collect(), "uuid[]");
     sql.push(
         ") AS o(part, review_id) USING (part)
             WHERE v.run_id = w.run_id AND v.open AND v.review_id = o.review_id
               AND v.review_id = ANY(",
     );
-    array(sql, off.into_iter().map(|(_, id)| id).collect(), "uuid[]))");
+    sql.push_array(off.into_iter().map(|(_, id)| id).collect(), "uuid[]))");
 }

@@ -59,8 +59,8 @@ async fn attempt(sql: &mut PgConnection, shared: &Shared, part: &Part<'_>) -> Re
 
 /// Returns whether the part was accepted, and with it its statements.
 async fn write(sql: &mut PgConnection, shared: &Shared, part: &Part<'_>) -> Result<bool, Failed> {
-    let mut own = statement::build(shared, std::slice::from_ref(part))?;
-    let won: Vec<Uuid> = own.build_query_scalar().fetch_all(&mut *sql).await?;
+    let own = statement::build(shared, std::slice::from_ref(part))?;
+    let won: Vec<Uuid> = own.query_scalar()?.fetch_all(&mut *sql).await?;
     if won.is_empty() {
         return Ok(false);
     }

@@ -5,25 +5,26 @@ use mainstay_core::{
     journal::JournalRow,
     store::operation::{Append, RowChange},
 };
-use sqlx::{
-    Arguments, Encode, Postgres, QueryBuilder, Type,
-    postgres::{PgArguments, PgHasArrayType},
-};
 
 use super::{Part, change, extras};
 use crate::{
     payload,
-    postgres::{failure::Failed, shared::Shared},
+    postgres::{
+        failure::Failed,
+        shared::Shared,
+        sql::{Row, Sql},
+    },
     wire,
 };
 
-/// About what a row takes besides its body and its payloads, and how many arrays rows fill.
-const ROW_COLUMNS: usize = 256;
-const ARRAYS: usize = 20;
+/// About what a row takes besides its body and its payloads, and how many values it has.
+const ROW_BYTES: usize = 256;
+const ROW_VALUES: usize = 12;
 
 /// Builds the statement of a batch: distinct runs, ascending.
-pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<QueryBuilder<Postgres>, Failed> {
-    let mut sql = QueryBuilder::with_arguments("", room(batch));
+pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<Sql, Failed> {
+    let mut sql = Sql::new("");
+    reserve(&mut sql, batch);
     if batch.iter().all(|part| part.change.is_none() && is_plain(part.part)) {
         push_plain(&mut sql, batch);
         return Ok(sql);
@@ -50,14 +51,12 @@ pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<QueryBuilder<
     Ok(sql)
 }
 
-/// Returns arguments with room for what most of a batch is: its rows.
-fn room(batch: &[Part<'_>]) -> PgArguments {
+/// Makes room for what most of a batch is: its rows.
+fn reserve(sql: &mut Sql, batch: &[Part<'_>]) {
     let inline = |row: &JournalRow| row.payloads.iter().map(|p| p.bytes().len()).sum::<usize>();
-    let rows = batch.iter().flat_map(|part| &part.part.rows);
-    let bytes = rows.map(|row| ROW_COLUMNS + row.body.len() + inline(row)).sum();
-    let mut arguments = PgArguments::default();
-    arguments.reserve(ARRAYS, bytes);
-    arguments
+    let rows = || batch.iter().flat_map(|part| &part.part.rows);
+    let bytes = rows().map(|row| ROW_BYTES + row.body.len() + inline(row)).sum();
+    sql.reserve(ROW_VALUES * rows().count(), bytes);
 }
 
 /// Returns whether a part is one row and nothing else.
@@ -69,61 +68,53 @@ pub(in crate::postgres) fn is_plain(part: &Append) -> bool {
 }
 
 /// Plain parts need no word about winners: what is inserted has won.
-fn push_plain(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_plain(sql: &mut Sql, batch: &[Part<'_>]) {
     sql.push(
         "INSERT INTO mainstay.journal
             (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)
          SELECT p.run_id, p.head + 1, p.epoch, p.at, b.tenant, p.kind, p.prev, p.link, p.body,
                 p.inline
-         FROM ",
+         FROM (",
     );
-    push_unnested(sql, batch);
-    sql.push(") AS p(run_id, epoch, head, seen, at, kind, prev, link, body, inline)");
+    push_heads(sql, batch);
+    sql.push(") AS p(part, run_id, epoch, head, seen, at, kind, prev, link, body, inline)");
     push_before(sql, batch);
     sql.push(" ON CONFLICT DO NOTHING RETURNING run_id");
 }
 
-/// Adds one array as a parameter.
-pub(super) fn array<'q, T>(sql: &mut QueryBuilder<Postgres>, values: Vec<T>, of: &str)
-where
-    T: Encode<'q, Postgres> + Type<Postgres> + PgHasArrayType,
-{
-    sql.push_bind(values).push("::").push(of);
-}
-
 /// Adds the lowest and the highest run of the batch: partitions outside are not even opened.
-pub(super) fn bounds(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+pub(super) fn bounds(sql: &mut Sql, batch: &[Part<'_>]) {
     let run = |part: Option<&Part<'_>>| part.map(|p| p.part.run_id.uuid()).unwrap_or_default();
     sql.push_bind(run(batch.first())).push(" AND ").push_bind(run(batch.last()));
 }
 
-fn push_parts(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
-    sql.push("WITH part AS (SELECT * FROM ");
-    push_unnested(sql, batch);
-    sql.push(
-        ") WITH ORDINALITY
-         AS p(run_id, epoch, head, seen, at, kind, prev, link, body, inline, part))",
-    );
+fn push_parts(sql: &mut Sql, batch: &[Part<'_>]) {
+    sql.push("WITH part(part, run_id, epoch, head, seen, at, kind, prev, link, body, inline) AS (");
+    push_heads(sql, batch);
+    sql.push(")");
 }
 
-/// Adds the parts' heads and first rows, by ascending run; the parenthesis stays open.
-fn push_unnested(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
-    let parts = || batch.iter().map(|p| p.part);
-    sql.push("unnest(");
-    array(sql, parts().map(|p| p.run_id.uuid()).collect(), "uuid[], ");
-    array(sql, parts().map(|p| wire::int(p.epoch)).collect(), "bigint[], ");
-    array(sql, parts().map(|p| wire::int(p.head.position)).collect(), "bigint[], ");
-    array(sql, parts().map(|p| *p.head.link.as_bytes()).collect(), "bytea[], ");
-    push_rows(sql, &parts().filter_map(|p| p.rows.first()).collect::<Vec<_>>());
+/// Adds the parts' heads and first rows, by ascending run.
+fn push_heads(sql: &mut Sql, batch: &[Part<'_>]) {
+    let parts: Vec<_> = (1_i64..).zip(batch).collect();
+    sql.push_values(&parts, |row, numbered| {
+        let part = numbered.map(|(_, part)| part.part);
+        row.push(numbered.map(|(n, _)| *n));
+        row.push(part.map(|p| p.run_id.uuid()));
+        row.push(part.map(|p| wire::int(p.epoch)));
+        row.push(part.map(|p| wire::int(p.head.position)));
+        row.push(part.map(|p| p.head.link.as_bytes().as_slice()));
+        push_row(row, part.and_then(|p| p.rows.first()));
+    });
 }
 
-fn push_rows(sql: &mut QueryBuilder<Postgres>, rows: &[&JournalRow]) {
-    array(sql, rows.iter().map(|r| r.at.micros()).collect(), "bigint[], ");
-    array(sql, rows.iter().map(|r| r.kind.as_str()).collect(), "text[], ");
-    array(sql, rows.iter().map(|r| *r.prev.as_bytes()).collect(), "bytea[], ");
-    array(sql, rows.iter().map(|r| *r.link.as_bytes()).collect(), "bytea[], ");
-    array(sql, rows.iter().map(|r| r.body.as_slice()).collect(), "bytea[], ");
-    array(sql, rows.iter().map(|r| inline(r)).collect(), "bytea[]");
+fn push_row(columns: &mut Row<'_>, row: Option<&JournalRow>) {
+    columns.push(row.map(|r| r.at.micros()));
+    columns.push(row.map(|r| r.kind.as_str()));
+    columns.push(row.map(|r| r.prev.as_bytes().as_slice()));
+    columns.push(row.map(|r| r.link.as_bytes().as_slice()));
+    columns.push(row.map(|r| r.body.as_slice()));
+    columns.push(row.and_then(inline));
 }
 
 fn inline(row: &JournalRow) -> Option<Vec<u8>> {
@@ -131,14 +122,14 @@ fn inline(row: &JournalRow) -> Option<Vec<u8>> {
     payload::encode(small)
 }
 
-fn push_fit(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_fit(sql: &mut Sql, batch: &[Part<'_>]) {
     sql.push(", fit AS MATERIALIZED (SELECT p.*, b.tenant FROM part p");
     push_before(sql, batch);
 }
 
 /// Leaves the parts whose row before is the one their owner saw. `LIMIT` keeps the planner from
 /// turning the look-up by primary key into anything else.
-fn push_before(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_before(sql: &mut Sql, batch: &[Part<'_>]) {
     sql.push(
         " CROSS JOIN LATERAL (
                 SELECT j.tenant FROM mainstay.journal j
@@ -150,7 +141,7 @@ fn push_before(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
     sql.push(" LIMIT 1) b");
 }
 
-fn push_first(sql: &mut QueryBuilder<Postgres>) {
+fn push_first(sql: &mut Sql) {
     sql.push(
         "), first AS (
             INSERT INTO mainstay.journal
@@ -162,7 +153,7 @@ fn push_first(sql: &mut QueryBuilder<Postgres>) {
     );
 }
 
-fn push_rest(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
+fn push_rest(sql: &mut Sql, batch: &[Part<'_>]) {
     let rest: Vec<(i64, &JournalRow)> = (1_i64..)
         .zip(batch)
         .flat_map(|(n, part)| part.part.rows.iter().skip(1).map(move |row| (n, row)))
@@ -173,10 +164,12 @@ fn push_rest(sql: &mut QueryBuilder<Postgres>, batch: &[Part<'_>]) {
                 (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)
             SELECT w.run_id, r.position, w.epoch, r.at, w.tenant, r.kind, r.prev, r.link, r.body,
                    r.inline
-            FROM won w JOIN unnest(",
+            FROM won w JOIN (",
     );
-    array(sql, rest.iter().map(|(n, _)| *n).collect(), "bigint[], ");
-    array(sql, rest.iter().map(|(_, r)| wire::int(r.position)).collect(), "bigint[], ");
-    push_rows(sql, &rest.iter().map(|(_, r)| *r).collect::<Vec<_>>());
+    sql.push_values(&rest, |columns, numbered| {
+        columns.push(numbered.map(|(n, _)| *n));
+        columns.push(numbered.map(|(_, row)| wire::int(row.position)));
+        push_row(columns, numbered.map(|(_, row)| *row));
+    });
     sql.push(") AS r(part, position, at, kind, prev, link, body, inline) USING (part))");
 }
