@@ -11,7 +11,8 @@ use mainstay_store::{
     sqlite::{SqliteOptions, SqliteStore},
 };
 use sqlx::{
-    ConnectOptions, Connection, Executor, Row, SqliteConnection, sqlite::SqliteConnectOptions,
+    AssertSqlSafe, ConnectOptions, Connection, Executor, Row, SqliteConnection,
+    sqlite::SqliteConnectOptions,
 };
 
 use crate::folder::Folder;
@@ -134,9 +135,9 @@ async fn a_file_of_a_newer_program_is_left_alone() {
     let mut other = stranger(path.clone()).await;
     other.execute("INSERT INTO mainstay_schema (version) VALUES (99)").await.unwrap();
     let refused = open(path.clone(), &clock).await.map(drop);
-    assert_eq!(refused, Err(StoreError::Schema { found: 99, wanted: 3 }));
+    assert_eq!(refused, Err(StoreError::Schema { found: 99, wanted: 4 }));
     // Unless that program says that its migrations only add.
-    other.execute("UPDATE mainstay_schema SET oldest = 3 WHERE version = 99").await.unwrap();
+    other.execute("UPDATE mainstay_schema SET oldest = 4 WHERE version = 99").await.unwrap();
     other.execute("ALTER TABLE mainstay_runs ADD COLUMN planted TEXT").await.unwrap();
     other.close().await.unwrap();
     let store: Arc<dyn Store> = Arc::new(open(path, &clock).await.unwrap());
@@ -159,10 +160,51 @@ async fn a_file_without_a_schema_can_be_looked_at_and_migrated() {
     other.close().await.unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, as_it_is()).await.unwrap());
     let facts = store.facts(()).await.unwrap();
-    assert_eq!((facts.schema.found, facts.wanted, facts.durable), (0, 3, true));
-    assert_eq!(store.flows(()).await, Err(StoreError::Schema { found: 0, wanted: 3 }));
-    assert_eq!(store.migrate(()).await, Ok(3));
+    assert_eq!((facts.schema.found, facts.wanted, facts.durable), (0, 4, true));
+    assert_eq!(store.flows(()).await, Err(StoreError::Schema { found: 0, wanted: 4 }));
+    assert_eq!(store.migrate(()).await, Ok(4));
     assert_eq!(store.flows(()).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn journals_that_were_clustered_by_run_move_to_the_new_table_as_they_are() {
+    const FIRST_STEPS: [&str; 3] = [
+        include_str!("../../migrations/sqlite/0001_backbone.sql"),
+        include_str!("../../migrations/sqlite/0002_early_takeover.sql"),
+        include_str!("../../migrations/sqlite/0003_weeks.sql"),
+    ];
+    let (folder, clock) = (Folder::new(), Arc::<ManualClock>::default());
+    let path = folder.file("mainstay.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut other = options.connect().await.unwrap();
+    other.execute("CREATE TABLE mainstay_schema (version INTEGER PRIMARY KEY)").await.unwrap();
+    for step in FIRST_STEPS {
+        other.execute(AssertSqlSafe(step)).await.unwrap();
+    }
+    other.execute("INSERT INTO mainstay_schema (version, oldest) VALUES (3, 3)").await.unwrap();
+    for (run, position, body) in [("02", 1, "one"), ("01", 2, "three"), ("01", 1, "two")] {
+        let row = format!(
+            "INSERT INTO mainstay_journal VALUES
+             (x'{run}', {position}, '', 0, x'', x'', 'created', 7, '{body}', x'04')"
+        );
+        other.execute(AssertSqlSafe(row)).await.unwrap();
+    }
+    let before = journal(&mut other).await;
+    assert_eq!(before.len(), 3);
+    open(path, &clock).await.unwrap().close().await;
+    assert_eq!(journal(&mut other).await, before);
+    other.execute("SELECT rowid FROM mainstay_journal").await.unwrap();
+    let again = "INSERT INTO mainstay_journal SELECT * FROM mainstay_journal";
+    assert!(other.execute(again).await.is_err(), "a place is taken once");
+}
+
+/// Every column of every row, as text, in the order of runs.
+async fn journal(db: &mut SqliteConnection) -> Vec<String> {
+    let all =
+        "SELECT concat_ws('|', hex(run_id), position, tenant, epoch, hex(prev), hex(link), kind,
+                                at, body, hex(payloads))
+               FROM mainstay_journal ORDER BY run_id, position";
+    sqlx::query_scalar(all).fetch_all(db).await.unwrap()
 }
 
 #[tokio::test]
