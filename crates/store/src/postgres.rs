@@ -74,7 +74,7 @@ impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
             clock: StoreClock::default(),
-            appenders: 2,
+            appenders: 1,
             connections: 4,
             patience: Duration::from_secs(30),
         }
@@ -89,7 +89,8 @@ impl PostgresOptions {
         self
     }
 
-    /// Commits journals on this many connections; 2 unless told. More give smaller batches.
+    /// Commits steps on this many connections, and as many commit what is more than a step; 1 unless
+    /// told. More give smaller batches.
     #[must_use]
     pub fn with_appenders(mut self, appenders: usize) -> Self {
         self.appenders = appenders.max(1);
@@ -115,6 +116,10 @@ impl PostgresOptions {
 pub struct PostgresStore {
     address: Address,
     shared: Arc<Shared>,
+    /// Parts that are a step each, and nothing else.
+    steps: Arc<Queue<AppendJob>>,
+    /// All other parts. The statement for all there may be costs many times the one for a row each,
+    /// and every tenth step would bring it upon the others.
     appends: Arc<Queue<AppendJob>>,
     jobs: Arc<Queue<Job>>,
     controls: Mutex<HashMap<SessionId, Arc<Queue<Job>>>>,
@@ -138,6 +143,7 @@ impl PostgresStore {
             mouth,
             address,
             shared,
+            steps: Arc::new(Queue::new()),
             appends: Arc::new(Queue::new()),
             jobs: Arc::new(Queue::new()),
             controls: Mutex::default(),
@@ -151,7 +157,8 @@ impl PostgresStore {
             store.spawn_jobs(&store.jobs, store.link(Purpose::Ordinary), None);
         }
         for _ in 0..options.appenders {
-            store.spawn_appends();
+            store.spawn_appends(&store.steps);
+            store.spawn_appends(&store.appends);
         }
         Ok(store)
     }
@@ -168,6 +175,7 @@ impl PostgresStore {
     }
 
     fn shut(&self) {
+        self.steps.close();
         self.appends.close();
         self.jobs.close();
         lock(&self.controls).drain().for_each(|(_, control)| control.close());
@@ -184,9 +192,9 @@ impl PostgresStore {
         self.keep(tokio::spawn(task));
     }
 
-    fn spawn_appends(&self) {
+    fn spawn_appends(&self, queue: &Arc<Queue<AppendJob>>) {
         let link = self.link(Purpose::Append);
-        let task = lane::serve_appends(Arc::clone(&self.appends), link, Arc::clone(&self.shared));
+        let task = lane::serve_appends(Arc::clone(queue), link, Arc::clone(&self.shared));
         self.keep(tokio::spawn(task));
     }
 
@@ -236,7 +244,9 @@ impl Store for PostgresStore {
     async fn execute(&self, operation: Operation) -> Result<Reply, StoreError> {
         if let Operation::Append(parts) = operation {
             let gives_back = gives_back(&parts);
-            let answers = lane::ask_append(&self.appends, parts).await?;
+            let plain = parts.iter().all(append::is_plain);
+            let queue = if plain { &self.steps } else { &self.appends };
+            let answers = lane::ask_append(queue, parts).await?;
             if gives_back {
                 self.mouth.say();
             }

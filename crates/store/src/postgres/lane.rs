@@ -191,17 +191,13 @@ fn one() -> impl FnMut(&Job) -> bool {
 }
 
 /// Picks the jobs of one commit. A run stands at most once in it: its second part would not see its
-/// first. Ordinary steps go apart from everything else: the statement for all there may be costs
-/// many times the one for a row each, and every tenth step would bring it upon the others.
+/// first.
 fn one_commit() -> impl FnMut(&AppendJob) -> bool {
     let mut taken: HashSet<RunId> = HashSet::new();
-    let mut plain = None;
     move |job| {
         let parts = &job.parts;
-        let alike = *plain.get_or_insert_with(|| parts.iter().all(append::is_plain))
-            == parts.iter().all(append::is_plain);
         let fits = taken.is_empty() || taken.len() + parts.len() <= PARTS;
-        let picked = alike && fits && parts.iter().all(|part| !taken.contains(&part.run_id));
+        let picked = fits && parts.iter().all(|part| !taken.contains(&part.run_id));
         if picked {
             taken.extend(parts.iter().map(|part| part.run_id));
         }
