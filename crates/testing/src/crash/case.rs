@@ -155,7 +155,8 @@ impl Case {
         let watched = Arc::new(WatchedStore { inner, process: process.clone() });
         let borders = self.setup.borders();
         let (inner, held) = (borders.tools, self.stage.url().is_some());
-        let tools = Arc::new(WatchedTools { inner, process: process.clone(), store, held });
+        let watched_tools = WatchedTools { inner, process: process.clone(), store, held };
+        let tools = self.setup.between(Arc::new(watched_tools));
         let providers = borders.providers.into_iter().map(|inner| {
             Arc::new(WatchedProvider { inner, process: process.clone() }) as Arc<dyn Provider>
         });

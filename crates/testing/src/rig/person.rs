@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use mainstay_core::{
+    budget::Limits,
     id::RunId,
     review::{Decision, ReviewReason, ReviewRequest},
 };
@@ -27,6 +28,7 @@ type Answer = Arc<dyn Fn(&ReviewRequest) -> Decision + Send + Sync>;
 pub struct Person {
     answer: Answer,
     absent: Absent,
+    top_up: Option<Limits>,
 }
 
 impl fmt::Debug for Person {
@@ -45,7 +47,7 @@ impl Person {
     /// Makes a person who answers what flows ask.
     #[must_use]
     pub fn answering(answer: impl Fn(&ReviewRequest) -> Decision + Send + Sync + 'static) -> Self {
-        Self { answer: Arc::new(answer), absent: Absent::default() }
+        Self { answer: Arc::new(answer), absent: Absent::default(), top_up: None }
     }
 
     /// Sets what is said about an action in doubt that did not happen.
@@ -53,6 +55,18 @@ impl Person {
     pub const fn with_absent(mut self, absent: Absent) -> Self {
         self.absent = absent;
         self
+    }
+
+    /// Raises the budget of a run that waits for a larger one by so much, whenever it does.
+    #[must_use]
+    pub const fn with_top_up(mut self, more: Limits) -> Self {
+        self.top_up = Some(more);
+        self
+    }
+
+    /// Returns by how much an exhausted budget is raised, if it is.
+    pub(crate) const fn top_up(&self) -> Option<Limits> {
+        self.top_up
     }
 
     /// Returns the decision about a review of a run.

@@ -44,6 +44,8 @@ impl Stage {
     }
 }
 
+type Through = Arc<dyn Fn(Arc<dyn ToolCatalog>) -> Arc<dyn ToolCatalog> + Send + Sync>;
+
 /// The program under test: flows, tools, models, the runs to start, the world and the person.
 #[derive(Clone)]
 pub struct Setup {
@@ -56,6 +58,7 @@ pub struct Setup {
     pub(crate) person: Person,
     pub(crate) signals: BTreeMap<String, Value>,
     pub(crate) options: Options,
+    through: Through,
     default_model: Option<ModelId>,
     tiers: BTreeMap<Tier, ModelId>,
     prices: Arc<dyn PriceTable>,
@@ -79,6 +82,7 @@ impl Default for Setup {
             person: Person::default(),
             signals: BTreeMap::new(),
             options: brisk(),
+            through: Arc::new(|tools| tools),
             default_model: None,
             tiers: BTreeMap::new(),
             prices: Arc::new(Bare),
@@ -108,6 +112,17 @@ impl Setup {
     pub fn with_tools(mut self, tools: Arc<dyn ToolCatalog>, schema: Arc<dyn SchemaCheck>) -> Self {
         self.tools = tools;
         self.schema = schema;
+        self
+    }
+
+    /// Stands something between processes and the tools, such as a planted fault: what leaves it
+    /// is what reaches the world.
+    #[must_use]
+    pub fn with_tools_through(
+        mut self,
+        through: impl Fn(Arc<dyn ToolCatalog>) -> Arc<dyn ToolCatalog> + Send + Sync + 'static,
+    ) -> Self {
+        self.through = Arc::new(through);
         self
     }
 
@@ -189,10 +204,15 @@ impl Setup {
         borders: Borders,
     ) -> Runtime {
         let models = self.models(borders.providers);
-        let tools = (borders.tools, self.schema.clone());
+        let tools = (self.between(borders.tools), self.schema.clone());
         let clock = stage.clock.clone();
         Runtime::new(store, clock, entropy, self.flows.clone(), models, tools)
             .with_options(self.options.clone())
+    }
+
+    /// Returns tools as processes see them.
+    pub(crate) fn between(&self, tools: Arc<dyn ToolCatalog>) -> Arc<dyn ToolCatalog> {
+        (self.through)(tools)
     }
 
     /// Returns the models of these vendors.

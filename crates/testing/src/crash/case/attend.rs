@@ -69,7 +69,7 @@ impl Case {
                 Box::pin(self.look_after(child)).await?;
             }
         }
-        if self.signal(row.run_id, &waits).await? {
+        if self.signal(row.run_id, &waits).await? || self.top_up(row, &waits).await? {
             return Ok(());
         }
         if let Some(due) = next_due(row) {
@@ -126,6 +126,17 @@ impl Case {
             sent = true;
         }
         Ok(sent)
+    }
+
+    /// Raises the budget of a run that waits for a larger one. Returns whether somebody does.
+    async fn top_up(&mut self, row: &RunRow, waits: &[Wait]) -> Result<bool, String> {
+        let exhausted = waits.iter().any(|wait| matches!(wait, Wait::Budget { .. }));
+        let Some(more) = self.setup.person.top_up().filter(|_| exhausted) else { return Ok(false) };
+        if self.is_time(&format!("{} at epoch {}", row.run_id, row.epoch)) {
+            let act = async |runtime: &Runtime| runtime.top_up(row.run_id, more, "ann").await;
+            self.insist(act).await?.map_err(|e| e.to_string())?;
+        }
+        Ok(true)
     }
 
     async fn decide_otherwise(&mut self, row: &ReviewRow) -> Result<(), String> {
