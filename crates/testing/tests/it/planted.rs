@@ -22,7 +22,7 @@ use mainstay_testing::{
 
 use crate::sale;
 
-fn says(report: &Report, word: &str) -> bool {
+pub(crate) fn says(report: &Report, word: &str) -> bool {
     let mut wrong = report.findings.iter().flat_map(|finding| &finding.wrong);
     wrong.any(|line| line.contains(word))
 }
