@@ -12,6 +12,8 @@
 mod change;
 mod extras;
 mod local;
+#[cfg(test)]
+mod order;
 mod statement;
 
 use mainstay_core::store::operation::{Append, Appended, RowChange};
