@@ -2,11 +2,16 @@
 //!
 //! One pure function serves the live run, recovery, the console and the tests, so they cannot
 //! disagree (invariant I9). Payloads are not needed: the fold refers to them by digest and by the
-//! row that carried them.
+//! row that carried them. It is bounded by the graph and by what is open: what nothing can refer to
+//! any more it [lets go of](past), and readers who want that too are told.
 
 pub mod effects;
 mod fork;
+mod past;
+mod standing;
+mod start;
 pub mod steps;
+pub mod undo;
 
 #[cfg(test)]
 mod tests;
@@ -16,25 +21,24 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    budget::{Dimension, Ledger, Settlement, Spend},
+    budget::{Ledger, Settlement, Spend},
     digest::Digest,
     failure::Failure,
     flow::{
         FlowVersion, StepName,
         schedule::{Join, Wiring},
     },
-    id::{ReviewId, RunId, SessionId},
+    id::{RunId, SessionId},
     inbox::InboxBody,
-    journal::{
-        Began, Cause, Created, Ending, Entry, Finished, HalfFilled, Leave, Parent, Position,
-    },
+    journal::{Began, Cause, Created, Entry, Finished, Leave, Parent, Position},
     payload::Held,
     run::{IllegalTransition, RunStatus},
     time::Timestamp,
-    wait::{Wait, WaitSet},
+    wait::WaitSet,
 };
-use effects::{EffectRecord, Intent, Resolution};
+use effects::{Intent, Resolution};
 use steps::{Phase, StepRun};
+use undo::Undoable;
 
 /// A crash hides how long its worker still ran after the last entry; at most this much of the gap
 /// is counted as running time: the length of a lease.
@@ -75,8 +79,16 @@ pub struct Projection {
     pub state: Held,
     /// What it may use and has used.
     pub ledger: Ledger,
-    /// Every StepRun, in the order they became due.
+    /// StepRuns that something can still refer to, in the order they became due. Older programs
+    /// kept all of them under another name: they refuse what they would misread.
+    #[serde(rename = "step_runs", alias = "steps")]
     pub steps: Vec<StepRun>,
+    /// How many StepRuns of each step are past: finished, and let go of.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub let_go: BTreeMap<StepName, u32>,
+    /// Finished steps that have a compensation and were not undone yet, last finished last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undoables: Vec<Undoable>,
     /// Joins with several producers.
     pub joins: Vec<Join>,
     /// Signals that nobody waited for yet, oldest first.
@@ -98,6 +110,9 @@ pub struct Projection {
     /// The id it was started under, if it has moved since.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub born: Option<RunId>,
+    /// Which form it has: see [`Projection::brought_up`].
+    #[serde(default)]
+    form: u8,
 }
 
 /// A journal that does not fold.
@@ -162,6 +177,8 @@ impl Projection {
             state: held(&created.state),
             ledger: Ledger::new(created.limits),
             steps: Vec::new(),
+            let_go: BTreeMap::new(),
+            undoables: Vec::new(),
             joins: Vec::new(),
             signals: Vec::new(),
             inbox_seen: 0,
@@ -172,6 +189,7 @@ impl Projection {
             leave: None,
             output: None,
             born: None,
+            form: past::FORM,
         };
         for step in wiring.starts() {
             run.make_due(step, BTreeMap::new());
@@ -185,6 +203,40 @@ impl Projection {
     /// The entry does not follow: a gap, an illegal transition, or something the journal does not
     /// know.
     pub fn apply(
+        &mut self,
+        wiring: &Wiring,
+        position: Position,
+        at: Timestamp,
+        entry: &Entry,
+    ) -> Result<(), FoldError> {
+        self.apply_and_tell(wiring, (position, at), entry, &mut drop)
+    }
+
+    /// Takes the next entry, and hands over the StepRuns it lets go of. It does so where a step
+    /// ends, however the fold came to be, so that all folds of a journal are one.
+    ///
+    /// # Errors
+    /// As [`Self::apply`].
+    pub fn apply_and_tell(
+        &mut self,
+        wiring: &Wiring,
+        (position, at): (Position, Timestamp),
+        entry: &Entry,
+        past: &mut dyn FnMut(StepRun),
+    ) -> Result<(), FoldError> {
+        self.follow(wiring, position, at, entry)?;
+        let ends_a_step = |entry: &Entry| {
+            use Entry as E;
+            matches!(entry, E::StepFinished { .. } | E::StepFailed { .. } | E::Routed { .. })
+        };
+        if ends_a_step(entry) {
+            self.tidy(wiring, past);
+        }
+        Ok(())
+    }
+
+    /// Takes the next entry and lets go of nothing.
+    fn follow(
         &mut self,
         wiring: &Wiring,
         position: Position,
@@ -341,67 +393,5 @@ impl Projection {
             InboxBody::WorkerCame { .. } => {}
         }
         Ok(())
-    }
-
-    /// Returns every open wait of every open step, oldest first.
-    #[must_use]
-    pub fn open_waits(&self) -> Vec<(&EffectRecord, &Wait)> {
-        let open = self.steps.iter().filter(|step| step.is_open());
-        let effects = open.flat_map(|step| step.effects.iter());
-        let mut waits: Vec<_> = effects
-            .filter(|effect| effect.resolution.is_none())
-            .filter_map(|effect| effect.wait.as_ref().map(|wait| (effect, wait)))
-            .collect();
-        waits.sort_by_key(|(effect, _)| (effect.asked_at, effect.rank));
-        waits
-    }
-
-    /// Returns the open review of this run with that id, if it is one of an effect's.
-    #[must_use]
-    pub fn waits_for_review(&self, review: ReviewId) -> bool {
-        self.open_waits()
-            .iter()
-            .any(|(_, wait)| matches!(wait, Wait::Review { review_id, .. } if *review_id == review))
-    }
-
-    /// Returns joins that had some arrivals and never fired.
-    #[must_use]
-    pub fn half_filled(&self) -> Vec<HalfFilled> {
-        let waiting = self.joins.iter().filter(|join| !join.fired && !join.arrived.is_empty());
-        waiting
-            .map(|join| HalfFilled {
-                step: join.step.clone(),
-                arrived: join.arrived.values().map(ToString::to_string).collect(),
-            })
-            .collect()
-    }
-
-    /// Returns how the run ends, given why it stopped and what could be undone.
-    #[must_use]
-    pub fn ending_now(&self) -> Ending {
-        match &self.ending {
-            _ if self.undone.iter().any(|(_, failure)| failure.is_some()) => Ending::Partial,
-            None => Ending::Completed,
-            Some(Cause::Failed { .. }) => Ending::Failed,
-            Some(Cause::Cancelled { .. }) => Ending::Cancelled,
-        }
-    }
-
-    /// Returns how deep this run stands: 1, and one more for each run above it.
-    #[must_use]
-    pub fn depth(&self) -> u32 {
-        1 + self.parent.as_ref().map_or(0, |parent| parent.depth)
-    }
-
-    /// Returns running time that is known and charged, in milliseconds.
-    #[must_use]
-    pub fn wall_ms(&self) -> u64 {
-        self.ledger.total_spent().get(Dimension::Wall)
-    }
-
-    /// Returns the name of the step whose output is the run's.
-    #[must_use]
-    pub fn output_step(wiring: &Wiring) -> Option<StepName> {
-        wiring.definition().finish().map(|step| step.name.clone())
     }
 }

@@ -55,24 +55,10 @@ impl Projection {
     /// Lets the fold stand on its own, as the first entry of a journal: no place of another journal
     /// is left in it, and what stood in an order keeps it.
     pub fn stand_alone(&mut self) {
-        self.rank_steps();
         self.rank_effects();
         self.steps.iter_mut().for_each(StepRun::carry_order);
         self.held_mut().into_iter().for_each(|held| held.at = 1);
         self.position = 1;
-    }
-
-    /// Compensations run in the order in which their steps finished, last first.
-    pub(crate) fn rank_steps(&mut self) {
-        let finished = |step: &StepRun| step.output.as_ref().map_or(0, |output| output.at);
-        let mut all: Vec<_> = self.steps.iter_mut().collect();
-        all.sort_by(|one, other| {
-            let place = (finished(one), one.rank, &one.key);
-            place.cmp(&(finished(other), other.rank, &other.key))
-        });
-        for (step, rank) in all.into_iter().zip(0..) {
-            step.rank = rank;
-        }
     }
 
     /// A signal goes to the wait that was opened first, in whichever step that is.

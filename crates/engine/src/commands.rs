@@ -2,6 +2,8 @@
 //!
 //! None of these needs a worker: each is a row that a worker picks up.
 
+mod view;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -12,7 +14,6 @@ use mainstay_core::{
     code::Code,
     digest::Digest,
     flow::{FlowVersion, schedule::Wiring},
-    fold::Projection,
     id::{ReviewId, RunId},
     inbox::InboxBody,
     journal::{Created, Entry, Head, JournalRow, Position},
@@ -32,6 +33,7 @@ use mainstay_core::{
 use serde_json::Value;
 
 use crate::{error::EngineError, flows::KnownFlow, journal, runtime::Runtime};
+pub use view::RunView;
 
 /// A wish to start a run.
 #[derive(Debug, Clone, Default)]
@@ -65,17 +67,6 @@ pub struct Started {
     pub run_id: RunId,
     /// Whether the key or id was used before and this is the run of that time.
     pub existed: bool,
-}
-
-/// Everything there is to read of a run.
-#[derive(Debug, Clone)]
-pub struct RunView {
-    /// Its row.
-    pub row: RunRow,
-    /// Its fold.
-    pub projection: Projection,
-    /// Its whole journal.
-    pub rows: Vec<(JournalRow, Entry)>,
 }
 
 impl Runtime {
@@ -165,27 +156,6 @@ impl Runtime {
         self.store.run(run_id).await?.ok_or_else(|| unknown_run(run_id))
     }
 
-    /// Returns everything there is to read of a run, folded with the definition it is pinned to,
-    /// whether or not this process can drive it.
-    ///
-    /// # Errors
-    /// There is none, its definition is not known, or the journal does not read back.
-    pub async fn view(&self, run_id: RunId) -> Result<RunView, EngineError> {
-        let row = self.row(run_id).await?;
-        let run_id = row.run_id;
-        let mut rows = self.journal_from(run_id, 1).await?;
-        self.fetch_fold(run_id, &mut rows).await?;
-        let wiring = self.wiring(&row.flow).await?;
-        let projection =
-            journal::fold(run_id, self.since_migration(run_id, &mut rows).await?, &wiring)?;
-        let rows = rows
-            .into_iter()
-            .map(|row| Ok((row.entry()?, row)))
-            .collect::<Result<Vec<_>, EngineError>>()?;
-        let rows = rows.into_iter().map(|(entry, row)| (row, entry)).collect();
-        Ok(RunView { row, projection, rows })
-    }
-
     /// Returns the graph a run is pinned to, from this process or from the store.
     pub(crate) async fn wiring(&self, version: &FlowVersion) -> Result<Arc<Wiring>, EngineError> {
         if let Some(flow) = self.flows.get(version) {
@@ -196,19 +166,6 @@ impl Runtime {
         found.map(|definition| Arc::new(Wiring::of(definition))).ok_or_else(|| {
             EngineError::new(Code::UnknownFlow, format!("no definition of {version} is stored"))
         })
-    }
-
-    /// Rows of an older version of the flow were folded with its graph when the run moved: what
-    /// counts begins at the checkpoint of that moment.
-    async fn since_migration<'a>(
-        &self,
-        run_id: RunId,
-        rows: &'a mut [JournalRow],
-    ) -> Result<&'a [JournalRow], EngineError> {
-        let moved = rows.iter().rposition(|row| row.kind == "migrated");
-        let (_, since) = rows.split_at_mut(moved.map_or(0, |at| at + 1));
-        self.fetch_fold(run_id, since).await?;
-        Ok(since)
     }
 
     /// Brings the fold a journal begins from into its first row: it is often too large for it.

@@ -2,7 +2,7 @@
 
 use mainstay_core::{
     flow::schedule::Wiring,
-    fold::{FoldError, Projection},
+    fold::{FoldError, Projection, steps::StepRun},
     id::RunId,
     journal::{Entry, Head, JournalRow},
     payload::{Payload, PayloadRef},
@@ -31,15 +31,31 @@ pub fn fold_with_head(
     rows: &[JournalRow],
     wiring: &Wiring,
 ) -> Result<(Projection, Head), EngineError> {
+    fold_and_tell(run_id, rows, wiring, &mut drop)
+}
+
+/// Folds a journal, and hands over the StepRuns that the fold lets go of.
+///
+/// # Errors
+/// As [`fold`].
+pub fn fold_and_tell(
+    run_id: RunId,
+    rows: &[JournalRow],
+    wiring: &Wiring,
+    past: &mut dyn FnMut(StepRun),
+) -> Result<(Projection, Head), EngineError> {
     let (first, rest) = rows.split_first().ok_or(FoldError::Headless)?;
     let entry = first.entry()?;
+    let carried = |fold: &PayloadRef, past: &mut dyn FnMut(StepRun)| {
+        carried(first, fold).map(|fold| fold.brought_up(wiring, past))
+    };
     let mut projection = match (origin(&entry), entry) {
         (Some(fold), Entry::Created(created)) => {
-            carried(first, &fold)?.resumed(run_id, &created, first.at)
+            carried(&fold, past)?.resumed(run_id, &created, first.at)
         }
-        (Some(fold), Entry::Rehomed(_)) => carried(first, &fold)?.rehomed(run_id, first.at),
+        (Some(fold), Entry::Rehomed(_)) => carried(&fold, past)?.rehomed(run_id, first.at),
         (Some(fold), entry) => {
-            let mut projection = carried(first, &fold)?;
+            let mut projection = carried(&fold, past)?;
             projection.apply(wiring, first.position, first.at, &entry)?;
             projection
         }
@@ -49,7 +65,7 @@ pub fn fold_with_head(
     let before = Head { position: first.position - 1, hash: first.prev, link: first.prev };
     let mut head = first.head(run_id, before);
     for row in rest {
-        projection.apply(wiring, row.position, row.at, &row.entry()?)?;
+        projection.apply_and_tell(wiring, (row.position, row.at), &row.entry()?, past)?;
         head = row.head(run_id, head);
     }
     Ok((projection, head))

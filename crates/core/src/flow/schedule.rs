@@ -119,6 +119,11 @@ impl Wiring {
         self.steps.get(place).map(|step| (place, Arc::clone(step)))
     }
 
+    /// Returns the nearest common ancestor of a step's producers; `None` where that is the run.
+    pub(crate) fn anchor(&self, step: &str) -> Option<&StepName> {
+        self.anchors.get(step).and_then(Option::as_ref)
+    }
+
     /// Returns the steps that are due when a run starts, in declaration order.
     #[must_use]
     pub fn starts(&self) -> Vec<StepName> {
@@ -158,7 +163,7 @@ impl Wiring {
 
     fn wave(&self, step: &StepName, path: &Ancestry) -> Wave {
         let visit = |step: &StepName| path.get(step).copied().unwrap_or(0);
-        let anchor = self.anchors.get(step).and_then(Option::as_ref).map_or(0, visit);
+        let anchor = self.anchor(step).map_or(0, visit);
         Wave { anchor, reentry: visit(step) }
     }
 
@@ -171,10 +176,10 @@ impl Wiring {
         leaves: &[u32],
         effects: &mut Effects,
     ) {
-        let found = joins.iter().position(|join| join.step == *step && join.wave == wave);
+        let found = joins.binary_search_by(|j| (&j.step, &j.wave).cmp(&(step, &wave)));
         let mut join = match found {
-            Some(at) => joins.swap_remove(at),
-            None => Join {
+            Ok(at) => joins.remove(at),
+            Err(_) => Join {
                 step: step.clone(),
                 wave,
                 arrived: BTreeMap::new(),
@@ -194,8 +199,7 @@ impl Wiring {
         }
         // A step with one leaf fires for every arrival, so its wave need not be remembered.
         if count(condition) > 1 {
-            joins.push(join);
-            joins.sort_by(|a, b| (&a.step, &a.wave).cmp(&(&b.step, &b.wave)));
+            joins.insert(found.unwrap_or_else(|at| at), join);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Projection {
-    /// Returns every payload the fold refers to.
+    /// Returns every payload the fold refers to, to be given another place.
     pub fn held_mut(&mut self) -> Vec<&mut Held> {
         let mut held = vec![&mut self.input, &mut self.state];
         held.extend(self.output.as_mut());
@@ -24,9 +24,23 @@ impl Projection {
         for step in &mut self.steps {
             held.extend(step.pinned.as_mut());
             held.extend(step.output.as_mut());
+            held.extend(step.inputs.values_mut());
             held.extend(step.effects.iter_mut().filter_map(EffectRecord::held_mut));
         }
+        held.extend(self.undoables.iter_mut().flat_map(|done| done.inputs.values_mut()));
         held
+    }
+
+    /// Returns every payload the fold refers to.
+    pub fn held(&self) -> impl Iterator<Item = &Held> {
+        let run = [&self.input, &self.state].into_iter().chain(&self.output);
+        let signals = self.signals.iter().map(|(_, payload)| payload);
+        let steps = self.steps.iter().flat_map(|step| {
+            let own = step.pinned.iter().chain(&step.output).chain(step.inputs.values());
+            own.chain(step.effects.iter().filter_map(EffectRecord::held))
+        });
+        let undoables = self.undoables.iter().flat_map(|done| done.inputs.values());
+        run.chain(signals).chain(steps).chain(undoables)
     }
 
     /// Returns actions that may be under way: nothing can be forked in the middle of one.
@@ -42,7 +56,6 @@ impl Projection {
     /// forgotten so that they are issued anew, failures that nothing was built upon are forgotten so
     /// that they are tried again, and how the original ended does not matter.
     pub fn detach(&mut self) {
-        self.rank_steps();
         for step in &mut self.steps {
             step.effects.retain(|effect| effect.resolution.is_some());
             step.forget_failures(|_| true);

@@ -1,5 +1,7 @@
 //! The fold's half about steps: due, open, retried, finished, undone.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{FoldError, Projection, effects::EffectRecord};
@@ -9,7 +11,7 @@ use crate::{
     effect::StepKey,
     failure::{Failure, Retryability},
     flow::{
-        Access, StepDefinition, StepKind, StepName,
+        StepDefinition, StepKind, StepName,
         schedule::{Ancestry, Arrival, Wiring},
     },
     journal::Began,
@@ -69,9 +71,13 @@ pub struct StepRun {
     pub effects: Vec<EffectRecord>,
     /// The StepRun it undoes, if it is a compensation.
     pub undoes: Option<StepKey>,
+    /// What a compensation takes of what it undoes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub inputs: BTreeMap<StepName, Held>,
     /// What its effects have used so far; the step's own limits are held against it.
     pub spent: Spend,
-    /// Its place among those that finished before the journal began.
+    /// Its place among those that finished before the journal began, where an older program wrote
+    /// the fold: today's order is that of [`Undoable`](super::undo::Undoable)s.
     #[serde(default, skip_serializing_if = "crate::journal::is_zero")]
     pub rank: u32,
 }
@@ -130,16 +136,19 @@ impl Projection {
         found.ok_or_else(|| FoldError::Unknown(format!("the step {key}")))
     }
 
-    /// Returns the StepRun whose output `key` takes from a producer: the one on its own path, else
-    /// the latest.
+    /// Returns the output that `key` takes from a producer: the one on its own path, else the
+    /// latest.
     #[must_use]
-    pub fn producer(&self, key: &StepKey, from: &StepName) -> Option<&StepRun> {
-        let visit = self.step(key).and_then(|step| step.ancestry.get(from)).copied();
-        let outputs = self.steps.iter().rev().filter(|step| step.output.is_some());
-        let mut fitting = outputs.filter(|step| {
+    pub fn producer(&self, key: &StepKey, from: &StepName) -> Option<&Held> {
+        let step = self.step(key);
+        if let Some(given) = step.and_then(|step| step.inputs.get(from)) {
+            return Some(given);
+        }
+        let visit = step.and_then(|step| step.ancestry.get(from)).copied();
+        let fits = |step: &&StepRun| {
             step.key.step == *from && visit.is_none_or(|visit| step.key.visit == visit)
-        });
-        fitting.next()
+        };
+        self.steps.iter().rev().filter(fits).find_map(|step| step.output.as_ref())
     }
 
     /// Returns the label of what a step makes of its state, its inputs and its effects: joins only
@@ -148,7 +157,7 @@ impl Projection {
     pub fn label_of(&self, wiring: &Wiring, key: &StepKey) -> Label {
         let inputs = wiring.definition().step(&key.step).map(|step| step.inputs.as_slice());
         let inputs = inputs.unwrap_or_default().iter();
-        let outputs = inputs.filter_map(|i| self.producer(key, &i.from)?.output.as_ref());
+        let outputs = inputs.filter_map(|i| self.producer(key, &i.from));
         let seen = self.step(key).into_iter().flat_map(StepRun::labels);
         Label::of_all(outputs.map(|held| &held.payload.label).chain(seen))
     }
@@ -173,31 +182,19 @@ impl Projection {
             failures: Vec::new(),
             effects: Vec::new(),
             undoes: None,
+            inputs: BTreeMap::new(),
             spent: Spend::ZERO,
             rank: 0,
         });
         key
     }
 
-    /// Makes the compensation that stands next in line due, with the values the undone step had.
-    /// Nothing in the graph triggers it: its first beginning does.
-    fn make_undo_due(&mut self, wiring: &Wiring, key: &StepKey) {
-        let Some((undoes, undo)) = self.to_undo(wiring).into_iter().next() else { return };
-        if !self.unwinding || undo != key.step {
-            return;
-        }
-        let ancestry = self.step(&undoes).map(|step| step.ancestry.clone()).unwrap_or_default();
-        let due = self.make_due(undo, ancestry);
-        if let Ok(step) = self.step_mut(&due) {
-            step.undoes = Some(undoes);
-        }
-    }
-
     /// Returns the visit a step would be entered with next.
     #[must_use]
     pub fn next_visit(&self, step: &str) -> u32 {
-        let visits = self.steps.iter().filter(|run| &*run.key.step == step).count();
-        u32::try_from(visits).unwrap_or(u32::MAX).saturating_add(1)
+        let kept = self.steps.iter().filter(|run| &*run.key.step == step).count();
+        let past = self.let_go.get(step).copied().unwrap_or(0);
+        u32::try_from(kept).unwrap_or(u32::MAX).saturating_add(past).saturating_add(1)
     }
 
     /// Opens a StepRun. The live run does so before anything is written of it, and once more with
@@ -246,6 +243,7 @@ impl Projection {
         if let Some(undoes) = step.undoes.clone() {
             self.undone.push((undoes.to_string(), None));
         } else {
+            self.may_be_undone(wiring, key);
             self.arrive(wiring, key, Arrival::Step);
         }
         Ok(())
@@ -325,74 +323,6 @@ impl Projection {
                 *at = (*at).min(now);
             }
         }
-    }
-
-    /// Returns what may start now, in declaration order: due steps and retries whose time has
-    /// come, under Rust's borrow rule. `rests` says whether an open StepRun only waits: a reader
-    /// that does blocks nobody, a writer holds the state all the same.
-    #[must_use]
-    pub fn startable(
-        &self,
-        wiring: &Wiring,
-        now: Timestamp,
-        rests: &dyn Fn(&StepKey) -> bool,
-    ) -> Vec<StepKey> {
-        let access = |key: &StepKey| {
-            wiring.definition().step(&key.step).map_or(Access::Reads, |step| step.access)
-        };
-        let open = || self.steps.iter().filter(|step| step.is_open());
-        let is_writer = |step: &&StepRun| access(&step.key) == Access::Writes;
-        let mut readers = open().filter(|s| !is_writer(s) && s.phase == Phase::Open);
-        let reading = readers.any(|step| !rests(&step.key));
-        let writer = open().find(is_writer).map(|step| step.key.clone());
-        let mut ready = Vec::new();
-        for step in self.ready(wiring, now) {
-            let mine = writer.as_ref() == Some(&step.key);
-            match access(&step.key) {
-                _ if writer.is_some() && !mine => {}
-                Access::Reads => ready.push(step.key.clone()),
-                Access::Writes if reading || !ready.is_empty() => break,
-                Access::Writes => return vec![step.key.clone()],
-            }
-        }
-        ready
-    }
-
-    /// Due steps and due retries, in declaration order.
-    fn ready(&self, wiring: &Wiring, now: Timestamp) -> Vec<&StepRun> {
-        let due = |step: &&StepRun| match &step.phase {
-            Phase::Due => true,
-            Phase::Retrying { at } => *at <= now,
-            Phase::Open | Phase::Finished | Phase::Failed(_) => false,
-        };
-        let mut ready: Vec<_> = self.steps.iter().filter(due).collect();
-        ready.sort_by_key(|step| (wiring.definition().index(&step.key.step), step.key.visit));
-        ready
-    }
-
-    /// Returns whether nothing is due, open or waiting to be tried again.
-    #[must_use]
-    pub fn is_at_rest(&self) -> bool {
-        self.steps.iter().all(StepRun::is_over)
-    }
-
-    /// Returns finished steps with a compensation that has not been tried, last finished first.
-    #[must_use]
-    pub fn to_undo(&self, wiring: &Wiring) -> Vec<(StepKey, StepName)> {
-        let tried = |key: &StepKey| self.steps.iter().any(|s| s.undoes.as_ref() == Some(key));
-        let mut done: Vec<_> = self
-            .steps
-            .iter()
-            .filter(|step| step.phase == Phase::Finished && !tried(&step.key))
-            .filter_map(|step| {
-                let undo = wiring.definition().step(&step.key.step)?.options.compensate.clone()?;
-                let place = step.output.as_ref().map_or(0, |output| output.at);
-                let place = (place, step.rank);
-                Some((place, step.key.clone(), undo))
-            })
-            .collect();
-        done.sort_by(|a, b| b.cmp(a));
-        done.into_iter().map(|(_, key, undo)| (key, undo)).collect()
     }
 }
 

@@ -1,5 +1,9 @@
 //! The state machine as a table, journals that do not fold, and what the borrow rule lets start.
 
+mod march;
+mod older;
+mod past;
+
 use std::sync::Arc;
 
 use expect_test::expect;
@@ -11,10 +15,10 @@ use crate::{
     effect::{EffectHead, EffectKind, EffectOutcome, StepKey},
     flow::{Access, Condition, FlowDefinition, StepDefinition, StepKind, StepOptions, Trigger},
     id::SessionId,
-    journal::EffectSettled,
+    journal::{EffectSettled, Ending},
     label::Label,
     payload::{Payload, PayloadRef},
-    wait::WaitMode,
+    wait::{Wait, WaitMode},
 };
 
 fn value(value: Value) -> PayloadRef {

@@ -1,6 +1,9 @@
 //! The owner's books of one run: the live fold, and what is not yet durable.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use mainstay_core::{
     digest::Digest,
@@ -24,6 +27,9 @@ use serde_json::Value;
 
 use super::{Desk, Nudges, Stop};
 use crate::{commit::Committer, live::LiveEvent, runtime::Runtime};
+
+/// Payloads that are kept beyond twice those that the run refers to.
+const VALUES_ROOM: usize = 64;
 
 /// Rows of other tables that go with the next commit.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +65,10 @@ pub(super) struct Book {
     /// An attempt at a step that began after the last row. It gets a row of its own only if
     /// something is written before its end.
     begun: Option<(StepKey, Began)>,
+    /// Payloads at hand; any other is fetched by its digest.
     values: HashMap<Digest, Payload>,
+    /// How many of them call for a look at which are still wanted.
+    values_room: usize,
     rows_since_checkpoint: u64,
 }
 
@@ -88,6 +97,7 @@ impl Book {
             rows,
             begun: None,
             values,
+            values_room: VALUES_ROOM,
             rows_since_checkpoint,
         }
     }
@@ -278,6 +288,7 @@ impl Book {
         match self.committer.append(append).await? {
             Appended::Accepted => {
                 self.durable = self.head;
+                self.forget_values();
                 self.tell(news);
                 Ok(Closed::Yes)
             }
@@ -288,6 +299,16 @@ impl Book {
             Appended::Fenced { .. } => Err(Stop::Fenced),
             Appended::Poison(message) => Err(Stop::Poison(message)),
         }
+    }
+
+    /// Drops payloads that the run does not refer to any more, once there are many of them.
+    fn forget_values(&mut self) {
+        if self.values.len() <= self.values_room {
+            return;
+        }
+        let wanted: HashSet<_> = self.run.held().map(|held| held.payload.digest).collect();
+        self.values.retain(|digest, _| wanted.contains(digest));
+        self.values_room = VALUES_ROOM + 2 * self.values.len();
     }
 
     fn news(&self) -> News {

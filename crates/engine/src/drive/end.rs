@@ -151,7 +151,7 @@ impl Drive {
                 Phase::Due | Phase::Finished | Phase::Failed(_) => {}
             }
         }
-        let next = self.book.run.to_undo(&self.flow.wiring).into_iter().next();
+        let next = self.book.run.next_undo(&self.flow.wiring);
         let visit = |undo: &str| self.book.run.next_visit(undo);
         next.map(|(_, undo)| StepKey::new(undo.clone(), visit(&undo))).into_iter().collect()
     }

@@ -99,11 +99,13 @@ impl Drive {
     }
 }
 
-/// Between steps, and with every due step known to the new graph.
+/// Between steps, with every due step known to the new graph, and everything at hand that its
+/// compensations take of what was done.
 fn fits(run: &Projection, to: &Wiring) -> bool {
     let open = run.steps.iter().any(|step| stays_open(run, step));
     let mut due = run.steps.iter().filter(|step| !step.is_over() && !step.is_open());
-    !open && !run.unwinding && due.all(|step| to.definition().step(&step.key.step).is_some())
+    let known = due.all(|step| to.definition().step(&step.key.step).is_some());
+    !open && !run.unwinding && known && run.can_be_undone_by(to)
 }
 
 /// Whether a StepRun keeps its version: it is open, and not let go because the run is asked to end.

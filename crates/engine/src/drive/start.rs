@@ -177,8 +177,7 @@ impl Drive {
     async fn inputs(&mut self, key: &StepKey, definition: &StepDefinition) -> Result<Inputs, Stop> {
         let mut inputs = Inputs::new();
         for input in &definition.inputs {
-            let producer = self.book.run.producer(key, &input.from);
-            let output = producer.and_then(|step| step.output.clone());
+            let output = self.book.run.producer(key, &input.from).cloned();
             inputs.push(match output {
                 Some(held) => Some(Arc::new(self.book.value(&held).await?)),
                 None => None,

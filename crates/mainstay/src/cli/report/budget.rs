@@ -14,7 +14,7 @@ pub(super) fn reached(view: &RunView, exhausted: &Exhausted) -> CliError {
     let run = &view.projection;
     let open = run.steps.iter().find(|step| step.is_open());
     let place = open.map(|step| format!(" at step `{}` (attempt {})", step.key.step, step.attempt));
-    let done = run.steps.iter().filter(|step| step.phase == Phase::Finished).count();
+    let done = view.steps().iter().filter(|step| step.phase == Phase::Finished).count();
     let (done, verb) = (count::of(done, "step"), if done == 1 { "is" } else { "are" });
     let kept = format!("{} is parked and nothing was lost; {done} {verb} done.", view.row.run_id);
     let went = spending::sentence(view.rows.iter().map(|(_, entry)| entry), exhausted.dimension);

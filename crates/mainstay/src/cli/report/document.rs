@@ -63,7 +63,7 @@ impl RunDocument {
             error: super::error_of(view).map(|error| error.document()),
             review_id: waits.and_then(first_review),
             spend: SpendDocument::of(&run.ledger.total_spent()),
-            steps: run.steps.iter().map(StepDocument::of).collect(),
+            steps: view.steps().into_iter().map(StepDocument::of).collect(),
         }
     }
 

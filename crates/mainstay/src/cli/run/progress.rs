@@ -66,7 +66,7 @@ fn line(view: &RunView) -> String {
     let run = &view.projection;
     let open = run.steps.iter().filter(|step| step.is_open());
     let open: Vec<_> = open.map(|step| step.key.step.to_string()).collect();
-    let done = run.steps.iter().filter(|step| step.phase == Phase::Finished).count();
+    let done = view.steps().iter().filter(|step| step.phase == Phase::Finished).count();
     let usd = run.ledger.total_spent().get(Dimension::Usd);
     let at = if open.is_empty() { run.status.to_string() } else { open.join(", ") };
     format!("{at} · {done} steps done · {}", amount::show(Dimension::Usd, usd))
