@@ -3,7 +3,9 @@
 use std::{path::Path, time::Duration};
 
 use mainstay::StartRun;
-use mainstay_core::{budget::Limits, port::Clock, store::row::ReviewFilter};
+use mainstay_core::{
+    budget::Limits, id::RunId, journal::Entry, port::Clock, store::row::ReviewFilter,
+};
 use mainstay_engine::system::SystemClock;
 use serde::Serialize;
 use serde_json::json;
@@ -23,6 +25,9 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// How many short marches are beside the long one.
 const SHORT: usize = 4;
 
+/// How many steps at its beginning and at its end are looked at.
+const HUNDRED: usize = 100;
+
 /// How soon.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
@@ -38,6 +43,18 @@ pub struct Figures {
     pub long_ms: f64,
     /// The one by the other.
     pub ratio: f64,
+    /// A step of the long march, median of a hundred after its tenth.
+    pub early_step_us: f64,
+    /// And of its last hundred.
+    pub late_step_us: f64,
+    /// The one by the other.
+    pub slowdown: f64,
+}
+
+/// A march: how soon it went on after each rest, and how long each of its steps took.
+struct Marched {
+    wakes: Vec<Duration>,
+    steps: Vec<Duration>,
 }
 
 /// Drills.
@@ -51,13 +68,16 @@ pub async fn drill(program: &Path, kind: Kind, steps: u32) -> Result<Figures, Fa
     let _worker = Agency::new(program, place.url(), ledger.line()).hire("marcher")?;
     office.staffed(1, PATIENCE).await?;
     let began = SystemClock.boot();
-    let mut long = march(&office, &ledger, steps).await?;
+    let Marched { wakes: mut long, steps: spans } = march(&office, &ledger, steps).await?;
     let marched = SystemClock.boot() - began - long.iter().sum::<Duration>();
     let mut short = Vec::new();
     for _ in 0..SHORT {
-        short.extend(march(&office, &ledger, 10).await?);
+        short.extend(march(&office, &ledger, 10).await?.wakes);
     }
     let (short_ms, long_ms) = (percentile(&mut short, 50), percentile(&mut long, 50));
+    let mut early: Vec<_> = spans.iter().skip(10).take(HUNDRED).copied().collect();
+    let mut late: Vec<_> = spans.iter().rev().take(HUNDRED).copied().collect();
+    let (early, late) = (percentile(&mut early, 50), percentile(&mut late, 50));
     Ok(Figures {
         store: kind.name(),
         steps,
@@ -65,20 +85,33 @@ pub async fn drill(program: &Path, kind: Kind, steps: u32) -> Result<Figures, Fa
         short_ms,
         long_ms,
         ratio: long_ms / short_ms,
+        early_step_us: early * 1_000.0,
+        late_step_us: late * 1_000.0,
+        slowdown: late / early,
     })
 }
 
-/// Goes so many steps, and returns how soon it went on after each rest.
-async fn march(office: &Office, ledger: &Ledger, steps: u32) -> Result<Vec<Duration>, Fault> {
+/// Goes so many steps, and rests.
+async fn march(office: &Office, ledger: &Ledger, steps: u32) -> Result<Marched, Fault> {
     let limits = Limits { depth: Some(u64::from(steps) * 2 + 100), ..Limits::none() };
     let wish = StartRun::new("march", json!({ "steps": steps }));
     let run_id = office.runtime.start(StartRun { limits, ..wish }).await?.run_id;
-    let mut took = Vec::new();
+    let mut wakes = Vec::new();
     for _ in 0..RESTS {
         tokio::time::timeout(PATIENCE, office.runtime.settle(run_id)).await??;
         let reviews = office.runtime.store.reviews(ReviewFilter::OfRun(run_id)).await?;
         let review = reviews.into_iter().find(|review| review.open).ok_or("it does not rest")?;
-        took.push(decide(office, ledger, review).await?);
+        wakes.push(decide(office, ledger, review).await?);
     }
-    Ok(took)
+    Ok(Marched { wakes, steps: spans(office, run_id).await? })
+}
+
+/// Returns the time from the end of each step to that of the next, as the journal has it.
+async fn spans(office: &Office, run_id: RunId) -> Result<Vec<Duration>, Fault> {
+    let view = office.runtime.view(run_id).await?;
+    let gone = view.rows.iter().filter(
+        |(_, entry)| matches!(entry, Entry::StepFinished { step, .. } if &*step.step == "go"),
+    );
+    let ends: Vec<_> = gone.map(|(row, _)| row.at).collect();
+    Ok(ends.windows(2).map(|pair| pair[1].since(pair[0])).collect())
 }

@@ -80,3 +80,36 @@ fn an_older_program_refuses_a_fold_of_today_rather_than_misread_it() {
     let written = serde_json::to_value(&run).unwrap();
     assert_eq!(written.get("steps"), None, "the name under which it looked for all of them");
 }
+
+/// As an older program would have written it.
+fn as_older(run: &Projection) -> String {
+    let mut written = serde_json::to_value(run).unwrap();
+    let fields = written.as_object_mut().unwrap();
+    for name in ["let_go", "undoables", "form"] {
+        fields.remove(name);
+    }
+    let mut steps = fields.remove("step_runs").unwrap();
+    for step in steps.as_array_mut().unwrap() {
+        step.as_object_mut().unwrap().remove("inputs");
+    }
+    fields.insert("steps".into(), steps);
+    written.to_string()
+}
+
+#[test]
+fn what_an_older_program_had_begun_to_undo_finds_what_it_takes() {
+    let wiring = march();
+    let mut run = Projection::begin(run_id(), &created(&wiring), at(1), &wiring);
+    let cause = Cause::Cancelled { reason: "enough".into() };
+    let mut journal = [marched(3), vec![Entry::Unwinding { cause }]].concat();
+    journal.extend(done("go_back#1"));
+    journal.push(started("go_back#2", 1));
+    for (entry, position) in journal.iter().zip(2..) {
+        run.follow(&wiring, position, at(9), entry).unwrap();
+    }
+    let run = older(&as_older(&run), &mut Vec::new());
+    let key: StepKey = "go_back#2".parse().unwrap();
+    let taken = |from: &str| run.producer(&key, &from.into()).unwrap().payload.clone();
+    assert_eq!(taken("go"), value(json!("go#2")));
+    assert_eq!(undoables(&run).len(), 2, "the one that was tried and the one under way are not");
+}

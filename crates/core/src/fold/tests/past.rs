@@ -31,18 +31,26 @@ impl Tape<'_> {
     }
 }
 
-/// Draws a graph: whatever leads to whatever, round and round.
+/// Draws a graph: whatever leads to whatever, round and round. Every other one has rounds in which
+/// two branches join, and one of them goes on to the next round.
 fn graph(tape: &mut Tape<'_>) -> Wiring {
-    let count = 2 + tape.draw(5);
-    let routers: Vec<_> = (0..count).map(|n| n > 0 && tape.one_in(3)).collect();
+    let rounds = if tape.one_in(2) { rounds() } else { Vec::new() };
+    let count = rounds.len() + 2 + tape.draw(5);
+    let is_router = |n| rounds.get(n).is_some_and(|step| matches!(step, Round::Router(_)));
+    let routers: Vec<_> =
+        (0..count).map(|n| is_router(n) || n > rounds.len() && tape.one_in(3)).collect();
     let inputs = |tape: &mut Tape<'_>| {
         let from: Vec<_> = (0..tape.draw(3)).map(|_| format!("s{}", tape.draw(count))).collect();
         from
     };
     let mut steps = Vec::new();
     for (n, router) in routers.iter().enumerate() {
-        let starts = n == 0 || tape.one_in(8);
-        let on = if starts { Trigger::Start } else { Trigger::On(condition(tape, &routers, 0)) };
+        let starts = n == rounds.len() || tape.one_in(8);
+        let on = match rounds.get(n) {
+            Some(Round::Step(on) | Round::Router(on)) => on.clone(),
+            None if starts => Trigger::Start,
+            None => Trigger::On(condition(tape, &routers, 0)),
+        };
         let access = if tape.one_in(3) { Access::Writes } else { Access::Reads };
         let mut step = node(&format!("s{n}"), access, on);
         step.inputs = inputs(tape).iter().map(|from| input(from)).collect();
@@ -57,6 +65,26 @@ fn graph(tape: &mut Tape<'_>) -> Wiring {
         steps.push(step);
     }
     flow(steps)
+}
+
+enum Round {
+    Step(Trigger),
+    Router(Trigger),
+}
+
+/// The round begins with `s1`; `s2` and `s3` join in `s5`, and `s4` may lead on from `s2`.
+fn rounds() -> Vec<Round> {
+    let on = |step: &str| Condition::Step(step.into());
+    let again = Condition::Route { route: "R4".into(), variant: "A".into() };
+    let both = Condition::All(vec![on("s2"), on("s3")]);
+    vec![
+        Round::Step(Trigger::Start),
+        Round::Step(Trigger::On(Condition::Any(vec![on("s0"), again]))),
+        Round::Step(Trigger::On(on("s1"))),
+        Round::Step(Trigger::On(on("s1"))),
+        Round::Router(Trigger::On(on("s2"))),
+        Round::Step(Trigger::On(both)),
+    ]
 }
 
 fn condition(tape: &mut Tape<'_>, routers: &[bool], depth: usize) -> Condition {
