@@ -22,8 +22,8 @@ use crate::{
 /// How long a march may take before the drill gives up on it.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// How many short marches are beside the long one.
-const SHORT: usize = 4;
+/// Steps of the short march.
+const SHORT: u32 = 10;
 
 /// How many steps at its beginning and at its end are looked at.
 const HUNDRED: usize = 100;
@@ -37,7 +37,7 @@ pub struct Figures {
     pub steps: u32,
     /// How long the long march took.
     pub marched_s: f64,
-    /// From a decision to the next call, median, of the short ones.
+    /// From a decision to the next call, median, of the short one.
     pub short_ms: f64,
     /// And of the long one.
     pub long_ms: f64,
@@ -51,12 +51,6 @@ pub struct Figures {
     pub slowdown: f64,
 }
 
-/// A march: how soon it went on after each rest, and how long each of its steps took.
-struct Marched {
-    wakes: Vec<Duration>,
-    steps: Vec<Duration>,
-}
-
 /// Drills.
 ///
 /// # Errors
@@ -68,13 +62,17 @@ pub async fn drill(program: &Path, kind: Kind, steps: u32) -> Result<Figures, Fa
     let _worker = Agency::new(program, place.url(), ledger.line()).hire("marcher")?;
     office.staffed(1, PATIENCE).await?;
     let began = SystemClock.boot();
-    let Marched { wakes: mut long, steps: spans } = march(&office, &ledger, steps).await?;
-    let marched = SystemClock.boot() - began - long.iter().sum::<Duration>();
-    let mut short = Vec::new();
-    for _ in 0..SHORT {
-        short.extend(march(&office, &ledger, 10).await?.wakes);
+    let long = march(&office, steps).await?;
+    let marched = SystemClock.boot() - began;
+    let short = march(&office, SHORT).await?;
+    let (mut shorts, mut longs) = (Vec::new(), Vec::new());
+    for _ in 0..RESTS {
+        // By turns, so that both meet the same worker, as warm and as busy.
+        shorts.push(wake(&office, &ledger, short).await?);
+        longs.push(wake(&office, &ledger, long).await?);
     }
-    let (short_ms, long_ms) = (percentile(&mut short, 50), percentile(&mut long, 50));
+    let (short_ms, long_ms) = (percentile(&mut shorts, 50), percentile(&mut longs, 50));
+    let spans = spans(&office, long).await?;
     let mut early: Vec<_> = spans.iter().skip(10).take(HUNDRED).copied().collect();
     let mut late: Vec<_> = spans.iter().rev().take(HUNDRED).copied().collect();
     let (early, late) = (percentile(&mut early, 50), percentile(&mut late, 50));
@@ -91,19 +89,22 @@ pub async fn drill(program: &Path, kind: Kind, steps: u32) -> Result<Figures, Fa
     })
 }
 
-/// Goes so many steps, and rests.
-async fn march(office: &Office, ledger: &Ledger, steps: u32) -> Result<Marched, Fault> {
+/// Goes so many steps, to the first rest.
+async fn march(office: &Office, steps: u32) -> Result<RunId, Fault> {
     let limits = Limits { depth: Some(u64::from(steps) * 2 + 100), ..Limits::none() };
     let wish = StartRun::new("march", json!({ "steps": steps }));
     let run_id = office.runtime.start(StartRun { limits, ..wish }).await?.run_id;
-    let mut wakes = Vec::new();
-    for _ in 0..RESTS {
-        tokio::time::timeout(PATIENCE, office.runtime.settle(run_id)).await??;
-        let reviews = office.runtime.store.reviews(ReviewFilter::OfRun(run_id)).await?;
-        let review = reviews.into_iter().find(|review| review.open).ok_or("it does not rest")?;
-        wakes.push(decide(office, ledger, review).await?);
-    }
-    Ok(Marched { wakes, steps: spans(office, run_id).await? })
+    tokio::time::timeout(PATIENCE, office.runtime.settle(run_id)).await??;
+    Ok(run_id)
+}
+
+/// Lets a resting march go on, to its next rest, and returns how soon it did.
+async fn wake(office: &Office, ledger: &Ledger, run_id: RunId) -> Result<Duration, Fault> {
+    let reviews = office.runtime.store.reviews(ReviewFilter::OfRun(run_id)).await?;
+    let review = reviews.into_iter().find(|review| review.open).ok_or("it does not rest")?;
+    let took = decide(office, ledger, review).await?;
+    tokio::time::timeout(PATIENCE, office.runtime.settle(run_id)).await??;
+    Ok(took)
 }
 
 /// Returns the time from the end of each step to that of the next, as the journal has it.

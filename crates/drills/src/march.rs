@@ -5,7 +5,7 @@ use mainstay::prelude::*;
 use crate::tools::{Receipt, look_up};
 
 /// How often it rests, and is told to go on.
-pub const RESTS: u32 = 5;
+pub const RESTS: u32 = 15;
 
 /// How far it goes.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
