@@ -22,6 +22,7 @@ mod spend;
 mod start;
 mod steps;
 mod turn;
+mod values;
 mod wait;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -1,9 +1,6 @@
 //! The owner's books of one run: the live fold, and what is not yet durable.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use mainstay_core::{
     digest::Digest,
@@ -25,11 +22,8 @@ use mainstay_core::{
 };
 use serde_json::Value;
 
-use super::{Desk, Nudges, Stop};
+use super::{Desk, Nudges, Stop, values::Values};
 use crate::{commit::Committer, live::LiveEvent, runtime::Runtime};
-
-/// Payloads that are kept beyond twice those that the run refers to.
-const VALUES_ROOM: usize = 64;
 
 /// Rows of other tables that go with the next commit.
 #[derive(Debug, Clone, Default)]
@@ -65,10 +59,7 @@ pub(super) struct Book {
     /// An attempt at a step that began after the last row. It gets a row of its own only if
     /// something is written before its end.
     begun: Option<(StepKey, Began)>,
-    /// Payloads at hand; any other is fetched by its digest.
-    values: HashMap<Digest, Payload>,
-    /// How many of them call for a look at which are still wanted.
-    values_room: usize,
+    values: Values,
     rows_since_checkpoint: u64,
 }
 
@@ -80,8 +71,8 @@ impl Book {
         (epoch, head): (Epoch, Head),
         journal: &[JournalRow],
     ) -> Self {
-        let payloads = journal.iter().flat_map(|row| row.payloads.iter());
-        let values = payloads.map(|payload| (payload.digest(), payload.clone())).collect();
+        let mut values = Values::default();
+        journal.iter().flat_map(|row| &row.payloads).for_each(|payload| values.keep(payload));
         let rows_since_checkpoint = journal.len() as u64;
         let (side, rows) = (Side::default(), Vec::new());
         Self {
@@ -97,7 +88,6 @@ impl Book {
             rows,
             begun: None,
             values,
-            values_room: VALUES_ROOM,
             rows_since_checkpoint,
         }
     }
@@ -142,9 +132,7 @@ impl Book {
     }
 
     fn write(&mut self, at: Timestamp, entry: &Entry, payloads: Vec<Payload>) -> Result<(), Stop> {
-        for payload in &payloads {
-            self.values.insert(payload.digest(), payload.clone());
-        }
+        payloads.iter().for_each(|payload| self.values.keep(payload));
         let row = JournalRow::after(self.head, self.run.run_id, self.epoch, at, entry, payloads)?;
         self.run.apply(&self.wiring, row.position, at, entry)?;
         self.head = row.own_head();
@@ -154,9 +142,7 @@ impl Book {
 
     /// Keeps the payloads of an inbox row at hand.
     pub(super) fn keep(&mut self, row: &InboxRow) {
-        for payload in &row.payloads {
-            self.values.insert(payload.digest(), payload.clone());
-        }
+        row.payloads.iter().for_each(|payload| self.values.keep(payload));
     }
 
     pub(super) fn is_durable(&self, position: u64) -> bool {
@@ -179,7 +165,7 @@ impl Book {
             return Err(Stop::erased(&held.payload.digest));
         };
         let value = payload.read()?;
-        self.values.insert(payload.digest(), payload);
+        self.values.keep(&payload);
         Ok(value)
     }
 
@@ -288,7 +274,7 @@ impl Book {
         match self.committer.append(append).await? {
             Appended::Accepted => {
                 self.durable = self.head;
-                self.forget_values();
+                self.values.tidy(&self.run);
                 self.tell(news);
                 Ok(Closed::Yes)
             }
@@ -299,16 +285,6 @@ impl Book {
             Appended::Fenced { .. } => Err(Stop::Fenced),
             Appended::Poison(message) => Err(Stop::Poison(message)),
         }
-    }
-
-    /// Drops payloads that the run does not refer to any more, once there are many of them.
-    fn forget_values(&mut self) {
-        if self.values.len() <= self.values_room {
-            return;
-        }
-        let wanted: HashSet<_> = self.run.held().map(|held| held.payload.digest).collect();
-        self.values.retain(|digest, _| wanted.contains(digest));
-        self.values_room = VALUES_ROOM + 2 * self.values.len();
     }
 
     fn news(&self) -> News {

@@ -14,6 +14,7 @@ mod commits;
 mod doubts;
 mod forks;
 mod local;
+mod long_runs;
 mod models;
 mod peer_defects;
 mod reconcile;
