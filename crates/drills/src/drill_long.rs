@@ -25,9 +25,6 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Steps of the short march.
 const SHORT: u32 = 10;
 
-/// How many steps at its beginning and at its end are looked at.
-const HUNDRED: usize = 100;
-
 /// How soon.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figures {
@@ -43,9 +40,9 @@ pub struct Figures {
     pub long_ms: f64,
     /// The one by the other.
     pub ratio: f64,
-    /// A step of the long march, median of a hundred after its tenth.
+    /// A step of the long march, median of a tenth of them, from its tenth step on.
     pub early_step_us: f64,
-    /// And of its last hundred.
+    /// And of its last tenth.
     pub late_step_us: f64,
     /// The one by the other.
     pub slowdown: f64,
@@ -73,8 +70,9 @@ pub async fn drill(program: &Path, kind: Kind, steps: u32) -> Result<Figures, Fa
     }
     let (short_ms, long_ms) = (percentile(&mut shorts, 50), percentile(&mut longs, 50));
     let spans = spans(&office, long).await?;
-    let mut early: Vec<_> = spans.iter().skip(10).take(HUNDRED).copied().collect();
-    let mut late: Vec<_> = spans.iter().rev().take(HUNDRED).copied().collect();
+    let tenth = spans.len() / 10;
+    let mut early: Vec<_> = spans.iter().skip(10).take(tenth).copied().collect();
+    let mut late: Vec<_> = spans.iter().rev().take(tenth).copied().collect();
     let (early, late) = (percentile(&mut early, 50), percentile(&mut late, 50));
     Ok(Figures {
         store: kind.name(),
