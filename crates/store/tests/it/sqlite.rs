@@ -234,7 +234,7 @@ async fn the_database_refuses_the_transitions_that_the_state_machine_refuses() {
         db.execute("DROP TRIGGER mainstay_runs_change_status").await.unwrap();
         let set = || sqlx::query("UPDATE mainstay_runs SET status = ?");
         set().bind(from.as_str()).execute(&mut db).await.unwrap();
-        db.execute(sqlx::AssertSqlSafe(trigger.clone())).await.unwrap();
+        db.execute(AssertSqlSafe(trigger.clone())).await.unwrap();
         let allowed = set().bind(to.as_str()).execute(&mut db).await.is_ok();
         assert_eq!(allowed, from == to || from.may_become(*to), "{from:?} to {to:?}");
     }

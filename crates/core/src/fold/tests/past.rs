@@ -410,16 +410,13 @@ fn taken(wiring: &Wiring, step: &StepName) -> Vec<StepName> {
 
 /// What the end of a step would do, whichever way it goes.
 fn arrivals(run: &Projection, wiring: &Wiring, key: &StepKey) -> Vec<Effects> {
-    if run.step(key).is_none_or(|step| step.undoes.is_some()) {
-        return Vec::new();
-    }
+    let Some(step) = run.step(key).filter(|step| step.undoes.is_none()) else { return Vec::new() };
+    let arrive = |arrival| wiring.arrive(&mut run.joins.clone(), key, &step.ancestry, arrival);
     let routes = wiring.definition().step(&key.step).map(|step| step.kind.clone());
-    let Some(StepKind::Router(route)) = routes else {
-        return vec![run.preview(wiring, key, Arrival::Step)];
-    };
+    let Some(StepKind::Router(route)) = routes else { return vec![arrive(Arrival::Step)] };
     let picks = route.variants.iter();
     let arrival = |variant| Arrival::Route { route: &route.name, variant };
-    picks.map(|variant| run.preview(wiring, key, arrival(&variant.name))).collect()
+    picks.map(|variant| arrive(arrival(&variant.name))).collect()
 }
 
 /// Plays what the numbers say, to the last one.

@@ -51,8 +51,8 @@ impl Scene {
             parts.push(Part { place, part, change });
         }
         let batch = if order == Order::Kept { take_distinct(&mut parts) } else { parts };
-        let mut statement = statement::build(&self.shared, &batch).unwrap();
-        let done = statement.build_query_scalar::<uuid::Uuid>().fetch_all(&mut sql).await;
+        let statement = statement::build(&self.shared, &batch).unwrap();
+        let done = statement.query_scalar::<uuid::Uuid>().unwrap().fetch_all(&mut sql).await;
         match done.map_err(Failed::from) {
             Ok(_) => false,
             Err(Failed::Victim(_)) => true,
