@@ -85,7 +85,7 @@ pub struct Projection {
     pub steps: Vec<StepRun>,
     /// How many StepRuns of each step are past: finished, and let go of.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub let_go: BTreeMap<StepName, u32>,
+    pub past: BTreeMap<StepName, u32>,
     /// Finished steps that have a compensation and were not undone yet, last finished last.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undoables: Vec<Undoable>,
@@ -177,7 +177,7 @@ impl Projection {
             state: held(&created.state),
             ledger: Ledger::new(created.limits),
             steps: Vec::new(),
-            let_go: BTreeMap::new(),
+            past: BTreeMap::new(),
             undoables: Vec::new(),
             joins: Vec::new(),
             signals: Vec::new(),

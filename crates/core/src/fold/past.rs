@@ -28,7 +28,7 @@ use crate::{
     },
 };
 
-/// Folds that keep every StepRun had no such number.
+/// The form of folds that let go; those that keep every StepRun do not say one.
 pub(super) const FORM: u8 = 1;
 
 /// StepRuns that are kept beyond twice the graph's size, so that letting go is seldom.
@@ -65,7 +65,7 @@ impl Projection {
             if stays(&step) || step.output.is_some() && wanted.contains(&step.key) {
                 self.steps.push(step);
             } else {
-                *self.let_go.entry(step.key.step.clone()).or_default() += 1;
+                *self.past.entry(step.key.step.clone()).or_default() += 1;
                 past(step);
             }
         }

@@ -193,7 +193,7 @@ impl Projection {
     #[must_use]
     pub fn next_visit(&self, step: &str) -> u32 {
         let kept = self.steps.iter().filter(|run| &*run.key.step == step).count();
-        let past = self.let_go.get(step).copied().unwrap_or(0);
+        let past = self.past.get(step).copied().unwrap_or(0);
         u32::try_from(kept).unwrap_or(u32::MAX).saturating_add(past).saturating_add(1)
     }
 

@@ -85,7 +85,7 @@ fn an_older_program_refuses_a_fold_of_today_rather_than_misread_it() {
 fn as_older(run: &Projection) -> String {
     let mut written = serde_json::to_value(run).unwrap();
     let fields = written.as_object_mut().unwrap();
-    for name in ["let_go", "undoables", "form"] {
+    for name in ["past", "undoables", "form"] {
         fields.remove(name);
     }
     let mut steps = fields.remove("step_runs").unwrap();
