@@ -243,7 +243,7 @@ impl Drive {
     }
 
     /// Drives the run until it parks, is given back, or ends.
-    pub(crate) async fn run(mut self) -> Result<Driven, Stop> {
+    pub(crate) async fn run(&mut self) -> Result<Driven, Stop> {
         if let Some(driven) = self.follow_journal().await? {
             return Ok(driven);
         }
@@ -254,10 +254,10 @@ impl Drive {
             let crashes = self.crashes;
             return self.close_for(Wait::Quarantine { crashes }).await;
         }
-        Box::pin(self.go_on(asked_again)).await
+        self.go_on(asked_again).await
     }
 
-    async fn go_on(mut self, asked_again: bool) -> Result<Driven, Stop> {
+    async fn go_on(&mut self, asked_again: bool) -> Result<Driven, Stop> {
         if self.book.run.ending.is_some() {
             self.let_go()?;
         }
@@ -354,7 +354,7 @@ impl Drive {
 
     /// Parks. If somebody spoke to the run in the meantime, it goes back to the queue, and the next
     /// claim begins with what was said.
-    async fn close(mut self, wait: WaitSet) -> Result<Driven, Stop> {
+    async fn close(&mut self, wait: WaitSet) -> Result<Driven, Stop> {
         match self.book.park(wait).await? {
             Closed::Yes => Ok(Driven::Parked),
             Closed::InboxMoved => {

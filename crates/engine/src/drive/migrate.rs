@@ -30,7 +30,7 @@ pub(crate) async fn migrate(
     inbox: Arc<Notify>,
 ) -> Result<Driven, Stop> {
     match Drive::without_code(desk, claimed, inbox).await? {
-        ControlFlow::Continue(drive) => Box::pin(drive.migrate()).await,
+        ControlFlow::Continue(mut drive) => drive.migrate().await,
         ControlFlow::Break(driven) => Ok(driven),
     }
 }
@@ -46,7 +46,7 @@ impl Drive {
         Ok(Some(Driven::Released))
     }
 
-    async fn migrate(mut self) -> Result<Driven, Stop> {
+    async fn migrate(&mut self) -> Result<Driven, Stop> {
         let from = self.flow.version.clone();
         let target = self.desk.runtime.flows.latest(&from.name).cloned();
         let Some(target) = target.filter(|target| fits(&self.book.run, &target.wiring)) else {
@@ -56,14 +56,12 @@ impl Drive {
         let state = self.book.value(&state).await?;
         match target.program.migrate(from.version, &state) {
             Some(Ok(moved)) => self.move_to(&target, Payload::of(&moved)?).await,
-            Some(Err(error)) => {
-                Box::pin(self.wait_for_person(&target, &error.into_failure())).await
-            }
+            Some(Err(error)) => self.wait_for_person(&target, &error.into_failure()).await,
             None => self.wait_for_version().await,
         }
     }
 
-    async fn move_to(mut self, target: &KnownFlow, state: Payload) -> Result<Driven, Stop> {
+    async fn move_to(&mut self, target: &KnownFlow, state: Payload) -> Result<Driven, Stop> {
         let (from, to) = (self.flow.version.clone(), target.version.clone());
         let entry =
             Entry::Migrated { from, to: to.clone(), state: state.reference(Label::default()) };
@@ -74,7 +72,7 @@ impl Drive {
     }
 
     /// Lets the run wait for a worker that has its version.
-    pub(super) async fn wait_for_version(self) -> Result<Driven, Stop> {
+    pub(super) async fn wait_for_version(&mut self) -> Result<Driven, Stop> {
         let run = &self.book.run;
         let step = run.steps.iter().find(|step| stays_open(run, step));
         let step = step.map(|step| step.key.clone());
@@ -83,7 +81,11 @@ impl Drive {
     }
 
     /// The newer version does not take this state: a person looks at both.
-    async fn wait_for_person(self, target: &KnownFlow, failure: &Failure) -> Result<Driven, Stop> {
+    async fn wait_for_person(
+        &mut self,
+        target: &KnownFlow,
+        failure: &Failure,
+    ) -> Result<Driven, Stop> {
         let due = self.book.run.steps.iter().find(|step| !step.is_over());
         let Some(step) = due.map(|step| step.key.clone()) else {
             return self.wait_for_version().await;
@@ -94,7 +96,7 @@ impl Drive {
         self.close_for(Wait::Divergence(Box::new(Divergence::because(step, because)))).await
     }
 
-    pub(super) async fn close_for(self, wait: Wait) -> Result<Driven, Stop> {
+    pub(super) async fn close_for(&mut self, wait: Wait) -> Result<Driven, Stop> {
         self.close(WaitSet { mode: WaitMode::Any, waits: vec![wait] }).await
     }
 }

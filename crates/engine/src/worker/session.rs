@@ -266,9 +266,10 @@ impl Session {
         let run_id = claimed.run.run_id;
         let inbox = Arc::new(Notify::new());
         self.inboxes.insert(run_id, inbox.clone());
-        let desk = self.desk.clone();
+        // A driver's future is large, and a task moves what it is made of several times.
+        let driver = Box::pin(drive(self.desk.clone(), claimed, inbox));
         self.drivers.spawn(async move {
-            drive(desk, claimed, inbox).await;
+            driver.await;
             run_id
         });
     }
@@ -295,10 +296,11 @@ async fn drive(desk: Desk, claimed: ClaimedRun, inbox: Arc<Notify>) {
     let nudges = desk.nudges.clone();
     let result = match desk.runtime.flows.get(&claimed.run.flow).cloned() {
         Some(flow) => match Drive::open(desk.clone(), flow, claimed, inbox).await {
-            Ok(drive) => Box::pin(drive.run()).await,
+            Ok(mut drive) => drive.run().await,
             Err(stop) => Err(stop),
         },
-        None => migrate(desk.clone(), claimed, inbox).await,
+        // Rare, and not worth its room in the future of every driver.
+        None => Box::pin(migrate(desk.clone(), claimed, inbox)).await,
     };
     match result {
         Ok(driven) => tracing::debug!(%run_id, ?driven, "run closed"),
