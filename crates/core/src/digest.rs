@@ -4,7 +4,10 @@ mod canonical;
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned, Visitor},
+};
 
 pub use self::canonical::canonical;
 
@@ -91,8 +94,24 @@ impl std::error::Error for NotADigest {}
 impl FromStr for Digest {
     type Err = NotADigest;
     fn from_str(text: &str) -> Result<Self, NotADigest> {
-        let hash = blake3::Hash::from_hex(text).map_err(|_| NotADigest)?;
-        Ok(Self(*hash.as_bytes()))
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let mut bytes = [0; 32];
+        if pairs.len() != bytes.len() || !rest.is_empty() {
+            return Err(NotADigest);
+        }
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = nibble(*high)? << 4 | nibble(*low)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+const fn nibble(digit: u8) -> Result<u8, NotADigest> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(NotADigest),
     }
 }
 
@@ -103,8 +122,23 @@ impl Serialize for Digest {
 }
 
 impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d)?.parse().map_err(serde::de::Error::custom)
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        d.deserialize_str(Digits)
+    }
+}
+
+/// Reads a digest where it stands: most texts of a journal are digests.
+struct Digits;
+
+impl Visitor<'_> for Digits {
+    type Value = Digest;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&NotADigest, f)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Digest, E> {
+        text.parse().map_err(E::custom)
     }
 }
 

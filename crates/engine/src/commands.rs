@@ -32,7 +32,7 @@ use mainstay_core::{
 };
 use serde_json::Value;
 
-use crate::{error::EngineError, flows::KnownFlow, journal, runtime::Runtime};
+use crate::{error::EngineError, flows::KnownFlow, runtime::Runtime};
 pub use view::RunView;
 
 /// A wish to start a run.
@@ -175,7 +175,7 @@ impl Runtime {
         rows: &mut [JournalRow],
     ) -> Result<(), EngineError> {
         let Some(first) = rows.first_mut() else { return Ok(()) };
-        let Some(fold) = journal::begins_from(first)? else { return Ok(()) };
+        let Some(fold) = first.origin()? else { return Ok(()) };
         if first.payloads.iter().all(|payload| payload.digest() != fold.digest) {
             let wanted = vec![(fold.digest, first.position)];
             let found = self.store.payloads(PayloadRequest { run_id, wanted }).await?;

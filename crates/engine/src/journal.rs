@@ -45,11 +45,10 @@ pub fn fold_and_tell(
     past: &mut dyn FnMut(StepRun),
 ) -> Result<(Projection, Head), EngineError> {
     let (first, rest) = rows.split_first().ok_or(FoldError::Headless)?;
-    let entry = first.entry()?;
     let carried = |fold: &PayloadRef, past: &mut dyn FnMut(StepRun)| {
         carried(first, fold).map(|fold| fold.brought_up(wiring, past))
     };
-    let mut projection = match (origin(&entry), entry) {
+    let mut projection = match (first.origin()?, first.entry()?) {
         (Some(fold), Entry::Created(created)) => {
             carried(&fold, past)?.resumed(run_id, &created, first.at)
         }
@@ -69,25 +68,6 @@ pub fn fold_and_tell(
         head = row.head(run_id, head);
     }
     Ok((projection, head))
-}
-
-/// Returns the digest of the fold that a journal's first row begins from, if it begins from one.
-///
-/// # Errors
-/// The row does not read back.
-pub fn begins_from(first: &JournalRow) -> Result<Option<PayloadRef>, EngineError> {
-    Ok(origin(&first.entry()?))
-}
-
-fn origin(first: &Entry) -> Option<PayloadRef> {
-    if let Entry::Checkpoint { fold } = first {
-        return Some(fold.clone());
-    }
-    if let Entry::Rehomed(rehomed) = first {
-        return Some(rehomed.fold.clone());
-    }
-    let Entry::Created(created) = first else { return None };
-    created.forked.as_ref().map(|fork| fork.fold.clone())
 }
 
 fn carried(row: &JournalRow, fold: &PayloadRef) -> Result<Projection, EngineError> {

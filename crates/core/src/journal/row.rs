@@ -6,7 +6,7 @@ use super::{Entry, Epoch, Position};
 use crate::{
     digest::{Digest, NotCanonical, canonical, parse},
     id::{RunId, SessionId},
-    payload::Payload,
+    payload::{Payload, PayloadRef},
     time::Timestamp,
 };
 
@@ -30,6 +30,25 @@ pub struct JournalRow {
     pub body: Vec<u8>,
     /// The bytes of payloads the entry refers to. A row that is read back holds the small ones.
     pub payloads: Vec<Payload>,
+}
+
+/// What a claim's entry holds.
+#[derive(Deserialize)]
+struct Claimed {
+    session: SessionId,
+    nonce: String,
+}
+
+/// What a first entry may hold of a fold: a checkpoint's or a moved run's own, or a fork's.
+#[derive(Deserialize)]
+struct Origin {
+    fold: Option<PayloadRef>,
+    forked: Option<ForkedFold>,
+}
+
+#[derive(Deserialize)]
+struct ForkedFold {
+    fold: PayloadRef,
 }
 
 /// The end of a journal, as the next append must have seen it.
@@ -130,12 +149,24 @@ impl JournalRow {
     /// # Errors
     /// The body is not an entry this program knows.
     pub fn entry(&self) -> Result<Entry, NotCanonical> {
-        if self.kind == "created" {
-            // The largest entry of all, and the first of every run: read without the detour that
-            // an entry of unknown kind takes.
-            return parse(&self.body).map(|created| Entry::Created(Box::new(created)));
+        // Every turn of a run begins with one of these: they are read without the detour that an
+        // entry of unknown kind takes.
+        match self.kind.as_str() {
+            "created" => parse(&self.body).map(|created| Entry::Created(Box::new(created))),
+            "claimed" => parse(&self.body)
+                .map(|Claimed { session, nonce }| Entry::Claimed { session, nonce }),
+            _ => parse(&self.body),
         }
-        parse(&self.body)
+    }
+
+    /// Returns which payload holds the fold that a journal begins from, if this is its first row
+    /// and it begins from one. Nothing else of the row is read.
+    ///
+    /// # Errors
+    /// The body is not an entry this program knows.
+    pub fn origin(&self) -> Result<Option<PayloadRef>, NotCanonical> {
+        let Origin { fold, forked } = parse(&self.body)?;
+        Ok(fold.or(forked.map(|fork| fork.fold)))
     }
 
     /// Returns the head after this row, given the one before it.

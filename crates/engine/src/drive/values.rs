@@ -1,6 +1,6 @@
 //! Payloads that the owner of a run has at hand. Any other is fetched from the store by its digest.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_core::{digest::Digest, fold::Projection, payload::Payload};
 
@@ -10,7 +10,7 @@ const ROOM: usize = 64;
 
 #[derive(Default)]
 pub(super) struct Values {
-    known: HashMap<Digest, Payload>,
+    known: BTreeMap<Digest, Payload>,
     /// How many the run referred to at the last look.
     wanted: usize,
 }
@@ -30,7 +30,7 @@ impl Values {
         if self.known.len() <= ROOM + 2 * self.wanted {
             return;
         }
-        let wanted: HashSet<_> = run.held().map(|held| held.payload.digest).collect();
+        let wanted: BTreeSet<_> = run.held().map(|held| held.payload.digest).collect();
         self.known.retain(|digest, _| wanted.contains(digest));
         self.wanted = self.known.len();
     }
