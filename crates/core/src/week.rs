@@ -56,6 +56,13 @@ impl Week {
         Timestamp::from_millis(self.0.saturating_mul(MILLIS))
     }
 
+    /// Returns the date of its first day as names have it, such as `20261119`.
+    #[must_use]
+    pub fn compact(self) -> String {
+        let (year, month, day) = date(self.0.saturating_mul(MILLIS / DAY));
+        format!("{year:04}{month:02}{day:02}")
+    }
+
     /// Returns its lowest and its highest run id.
     #[must_use]
     pub fn ids(self) -> (Uuid, Uuid) {

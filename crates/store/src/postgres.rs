@@ -34,7 +34,7 @@ mod weeks;
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -54,7 +54,7 @@ use self::{
     hint::{Ear, Mouth},
     lane::{AppendJob, Job},
     queue::Queue,
-    shared::Shared,
+    shared::{Shared, lock},
 };
 use crate::{
     clock::StoreClock,
@@ -280,8 +280,4 @@ impl fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresStore").field("shared", &self.shared).finish_non_exhaustive()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,6 +11,7 @@
 
 mod change;
 mod extras;
+mod home;
 mod local;
 #[cfg(test)]
 mod order;
@@ -20,7 +21,7 @@ use mainstay_core::store::operation::{Append, Appended, RowChange};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use self::change::Change;
+use self::{change::Change, home::Home};
 pub(super) use self::{extras::push_stored, statement::is_plain};
 use super::{connect::Link, failure::Failed, shared::Shared};
 use crate::{sound, wire};
@@ -151,9 +152,11 @@ async fn insert(
     batch: &[Part<'_>],
 ) -> Result<Vec<Uuid>, Failed> {
     for _ in 0..TRIES {
-        let statement = statement::build(shared, batch)?;
+        let home = Home::of(sql, shared, batch).await?;
+        let statement = statement::build(shared, home, batch)?;
         match statement.query_scalar()?.fetch_all(&mut *sql).await.map_err(Failed::from) {
             Err(Failed::Victim(_)) => {}
+            Err(Failed::NoSchema) if home.is_out_of_date(shared) => {}
             done => return done,
         }
     }

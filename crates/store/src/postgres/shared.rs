@@ -106,6 +106,7 @@ pub(super) fn flow_version(row: &sqlx::postgres::PgRow) -> Result<FlowVersion, F
     })
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+/// Takes a lock that nothing can have left half-way.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

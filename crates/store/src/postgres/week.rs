@@ -1,20 +1,29 @@
 //! Partitions by week of the run id: made ahead of time, never in the way of a commit.
 
-use std::{collections::BTreeSet, ops::RangeInclusive, sync::Mutex};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::RangeInclusive,
+    sync::Mutex,
+};
 
 use mainstay_core::{id::RunId, time::Timestamp, week::Week};
 use sqlx::PgConnection;
 
-use super::failure::Failed;
+use super::{failure::Failed, shared::lock};
 use crate::wire;
 
 /// Weeks that get partitions, counted from the store's week. Ids of other weeks go to the default
 /// partition: an id is a client's word, and no client may make a thousand tables.
 const AROUND: RangeInclusive<i64> = -1..=4;
 
-/// The weeks this process has seen to.
+/// What this process knows of weeks.
 #[derive(Debug, Default)]
-pub(super) struct Weeks(Mutex<BTreeSet<i64>>);
+pub(super) struct Weeks {
+    /// Those it has seen to.
+    seen: Mutex<BTreeSet<i64>>,
+    /// Whether a week has tables of its own that this role may use.
+    tables: Mutex<BTreeMap<Week, bool>>,
+}
 
 impl Weeks {
     /// Makes the partitions of this week and the next ones. Returns the last of them.
@@ -64,16 +73,40 @@ impl Weeks {
         Ok(())
     }
 
+    /// Returns whether a week has tables of its own that this role may use.
+    pub(super) async fn has_tables(
+        &self,
+        sql: &mut PgConnection,
+        week: Week,
+    ) -> Result<bool, Failed> {
+        if let Some(known) = lock(&self.tables).get(&week) {
+            return Ok(*known);
+        }
+        let has = sqlx::query_scalar(USABLE).bind(week.number()).fetch_one(sql).await?;
+        lock(&self.tables).insert(week, has);
+        Ok(has)
+    }
+
+    /// Forgets that a week has tables; returns whether it was known to.
+    pub(super) fn forget(&self, week: Week) -> bool {
+        lock(&self.tables).remove(&week).is_some()
+    }
+
     fn seen(&self, week: i64) -> bool {
-        self.0.lock().is_ok_and(|weeks| weeks.contains(&week))
+        lock(&self.seen).contains(&week)
     }
 
     fn note(&self, week: i64) {
-        if let Ok(mut weeks) = self.0.lock() {
-            weeks.insert(week);
-        }
+        lock(&self.seen).insert(week);
     }
 }
+
+/// Rights on a parent are none on its partitions, where a statement names them.
+const USABLE: &str = "
+SELECT count(child) = 4 AND COALESCE(bool_and(has_table_privilege(child, right_to)), false)
+FROM (VALUES ('journal_', 'SELECT'), ('journal_', 'INSERT'), ('runs_', 'SELECT'), ('runs_', 'UPDATE'))
+     AS needed(parent, right_to),
+     to_regclass('mainstay.' || parent || mainstay.week_name($1)) child";
 
 /// Weeks in which no run began leave partitions that nothing else would drop. The last weeks stay: a
 /// run may still begin with an id of theirs.

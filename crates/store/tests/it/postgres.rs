@@ -1,5 +1,6 @@
 //! Postgres on a real server: conformance first, then what only it has.
 
+mod homes;
 mod pace;
 mod restart;
 

@@ -6,7 +6,7 @@ use mainstay_core::{
 };
 use sqlx::PgConnection;
 
-use super::Part;
+use super::{Part, home::Home};
 use crate::{
     postgres::{failure::Failed, shared::Shared, sql::Sql},
     wire,
@@ -74,7 +74,7 @@ pub(super) async fn of(
 }
 
 /// Adds the wanted changes, the locked rows, and the parts whose change misses.
-pub(super) fn push_locks(sql: &mut Sql, batch: &[Part<'_>]) {
+pub(super) fn push_locks(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
     let changes: Vec<_> = changes(batch).collect();
     sql.push(
         ", change(part, run_id, epoch, status, inbox_seen, wait, wake_after, checkpoint, lane, calm,
@@ -102,9 +102,11 @@ pub(super) fn push_locks(sql: &mut Sql, batch: &[Part<'_>]) {
             SELECT c.part, r.inbox_head, r.priority, r.lane,
                    r.status = 'running' AND r.epoch = c.epoch AS held
             FROM change c CROSS JOIN LATERAL (
-                SELECT * FROM mainstay.runs WHERE run_id = c.run_id AND run_id BETWEEN ",
+                SELECT * FROM ",
     );
-    super::statement::bounds(sql, batch);
+    home.push(sql, "runs");
+    sql.push(" WHERE run_id = c.run_id");
+    home.push_bounds(sql, "run_id", batch);
     sql.push(
         " FOR UPDATE) r),
         barred AS MATERIALIZED (
@@ -115,14 +117,18 @@ pub(super) fn push_locks(sql: &mut Sql, batch: &[Part<'_>]) {
 }
 
 /// Adds the changes of the winners' rows, and what follows from them in the small tables.
-pub(super) fn push_changes(sql: &mut Sql, batch: &[Part<'_>]) {
+pub(super) fn push_changes(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
     let runs: Vec<_> = changes(batch).map(|(_, p, _)| p.part.run_id.uuid()).collect();
     sql.push(
         ", due AS MATERIALIZED (
             SELECT c.*, l.priority, COALESCE(c.lane, l.lane) AS new_lane, w.tenant
             FROM won w JOIN change c USING (part) JOIN locked l USING (part)),
         changed AS (
-            UPDATE mainstay.runs r
+            UPDATE ",
+    );
+    home.push(sql, "runs");
+    sql.push(
+        " r
             SET status = COALESCE(d.status::mainstay.run_status, r.status),
                 owner = CASE WHEN d.status IS NULL THEN r.owner END,
                 wait = CASE WHEN d.status IS NULL THEN r.wait ELSE d.wait END,
@@ -134,8 +140,8 @@ pub(super) fn push_changes(sql: &mut Sql, batch: &[Part<'_>]) {
             FROM due d WHERE r.run_id = d.run_id AND r.run_id = ANY(",
     );
     sql.push_array(runs.clone(), "uuid[]");
-    sql.push(") AND r.run_id BETWEEN ");
-    super::statement::bounds(sql, batch);
+    sql.push(")");
+    home.push_bounds(sql, "r.run_id", batch);
     sql.push(
         "),
         given_up AS (

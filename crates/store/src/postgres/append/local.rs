@@ -14,7 +14,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Part, TRIES, note_calm, statement, why_not};
+use super::{Part, TRIES, home::Home, note_calm, statement, why_not};
 use crate::postgres::{
     connect::finish,
     failure::{Failed, of_author},
@@ -34,7 +34,8 @@ pub(super) async fn commit(
     part: &Part<'_>,
 ) -> Result<Appended, Failed> {
     for _ in 0..TRIES {
-        match attempt(sql, shared, part).await {
+        let home = Home::of(sql, shared, std::slice::from_ref(part)).await?;
+        match attempt(sql, shared, home, part).await {
             Ok(true) => {
                 shared.note_commit();
                 note_calm(shared, part);
@@ -43,23 +44,34 @@ pub(super) async fn commit(
             Ok(false) => return why_not(sql, part.part).await,
             Err(Failed::Refused(why)) => return Ok(Appended::Poison(why)),
             Err(Failed::Victim(_)) => {}
+            Err(Failed::NoSchema) if home.is_out_of_date(shared) => {}
             Err(failed) => return Err(failed),
         }
     }
     Err(Failed::Victim("the server kept choosing this commit as a victim".to_owned()))
 }
 
-async fn attempt(sql: &mut PgConnection, shared: &Shared, part: &Part<'_>) -> Result<bool, Failed> {
+async fn attempt(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    home: Home,
+    part: &Part<'_>,
+) -> Result<bool, Failed> {
     let mut transaction = sql.begin().await?;
-    let written = write(&mut transaction, shared, part).await;
+    let written = write(&mut transaction, shared, home, part).await;
     let ended = finish(transaction, matches!(written, Ok(true))).await;
     let accepted = written?;
     ended.map(|()| accepted)
 }
 
 /// Returns whether the part was accepted, and with it its statements.
-async fn write(sql: &mut PgConnection, shared: &Shared, part: &Part<'_>) -> Result<bool, Failed> {
-    let own = statement::build(shared, std::slice::from_ref(part))?;
+async fn write(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    home: Home,
+    part: &Part<'_>,
+) -> Result<bool, Failed> {
+    let own = statement::build(shared, home, std::slice::from_ref(part))?;
     let won: Vec<Uuid> = own.query_scalar()?.fetch_all(&mut *sql).await?;
     if won.is_empty() {
         return Ok(false);

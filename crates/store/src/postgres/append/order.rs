@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use mainstay_testing::postgres::TestDatabase;
 use sqlx::{Connection, PgConnection};
 
-use super::{Part, change, statement, take_distinct};
+use super::{Part, change, home::Home, statement, take_distinct};
 use crate::{
     conformance::{ManualClock, Owner, Subject, World},
     postgres::{PostgresOptions, PostgresStore, failure::Failed, shared::Shared},
@@ -51,7 +51,7 @@ impl Scene {
             parts.push(Part { place, part, change });
         }
         let batch = if order == Order::Kept { take_distinct(&mut parts) } else { parts };
-        let statement = statement::build(&self.shared, &batch).unwrap();
+        let statement = statement::build(&self.shared, Home::Anywhere, &batch).unwrap();
         let done = statement.query_scalar::<uuid::Uuid>().unwrap().fetch_all(&mut sql).await;
         match done.map_err(Failed::from) {
             Ok(_) => false,

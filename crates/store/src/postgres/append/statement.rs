@@ -6,7 +6,7 @@ use mainstay_core::{
     store::operation::{Append, RowChange},
 };
 
-use super::{Part, change, extras};
+use super::{Part, change, extras, home::Home};
 use crate::{
     payload,
     postgres::{
@@ -22,30 +22,30 @@ const ROW_BYTES: usize = 256;
 const ROW_VALUES: usize = 12;
 
 /// Builds the statement of a batch: distinct runs, ascending.
-pub(super) fn build(shared: &Shared, batch: &[Part<'_>]) -> Result<Sql, Failed> {
+pub(super) fn build(shared: &Shared, home: Home, batch: &[Part<'_>]) -> Result<Sql, Failed> {
     let mut sql = Sql::new("");
     reserve(&mut sql, batch);
     if batch.iter().all(|part| part.change.is_none() && is_plain(part.part)) {
-        push_plain(&mut sql, batch);
+        push_plain(&mut sql, home, batch);
         return Ok(sql);
     }
     let changes = batch.iter().any(|part| part.change.is_some());
     push_parts(&mut sql, batch);
     if changes {
-        change::push_locks(&mut sql, batch);
+        change::push_locks(&mut sql, home, batch);
     }
-    push_fit(&mut sql, batch);
+    push_fit(&mut sql, home, batch);
     if changes {
         // Reading all of `barred` takes every lock before the first row is inserted.
         sql.push(" WHERE p.part <> ALL (SELECT part FROM barred)");
     }
-    push_first(&mut sql);
+    push_first(&mut sql, home);
     if batch.iter().any(|part| part.part.rows.len() > 1) {
-        push_rest(&mut sql, batch);
+        push_rest(&mut sql, home, batch);
     }
     extras::push(&mut sql, shared, batch)?;
     if changes {
-        change::push_changes(&mut sql, batch);
+        change::push_changes(&mut sql, home, batch);
     }
     sql.push(" SELECT run_id FROM won");
     Ok(sql)
@@ -68,24 +68,24 @@ pub(in crate::postgres) fn is_plain(part: &Append) -> bool {
 }
 
 /// Plain parts need no word about winners: what is inserted has won.
-fn push_plain(sql: &mut Sql, batch: &[Part<'_>]) {
+fn push_plain(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
+    push_insert(sql, home);
     sql.push(
-        "INSERT INTO mainstay.journal
-            (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)
-         SELECT p.run_id, p.head + 1, p.epoch, p.at, b.tenant, p.kind, p.prev, p.link, p.body,
+        " SELECT p.run_id, p.head + 1, p.epoch, p.at, b.tenant, p.kind, p.prev, p.link, p.body,
                 p.inline
          FROM (",
     );
     push_heads(sql, batch);
     sql.push(") AS p(part, run_id, epoch, head, seen, at, kind, prev, link, body, inline)");
-    push_before(sql, batch);
+    push_before(sql, home, batch);
     sql.push(" ON CONFLICT DO NOTHING RETURNING run_id");
 }
 
-/// Adds the lowest and the highest run of the batch: partitions outside are not even opened.
-pub(super) fn bounds(sql: &mut Sql, batch: &[Part<'_>]) {
-    let run = |part: Option<&Part<'_>>| part.map(|p| p.part.run_id.uuid()).unwrap_or_default();
-    sql.push_bind(run(batch.first())).push(" AND ").push_bind(run(batch.last()));
+/// Adds the beginning of an insert into the journal, up to where its rows come from.
+fn push_insert(sql: &mut Sql, home: Home) {
+    sql.push("INSERT INTO ");
+    home.push(sql, "journal");
+    sql.push(" (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)");
 }
 
 fn push_parts(sql: &mut Sql, batch: &[Part<'_>]) {
@@ -122,30 +122,31 @@ fn inline(row: &JournalRow) -> Option<Vec<u8>> {
     payload::encode(small)
 }
 
-fn push_fit(sql: &mut Sql, batch: &[Part<'_>]) {
+fn push_fit(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
     sql.push(", fit AS MATERIALIZED (SELECT p.*, b.tenant FROM part p");
-    push_before(sql, batch);
+    push_before(sql, home, batch);
 }
 
 /// Leaves the parts whose row before is the one their owner saw. `LIMIT` keeps the planner from
 /// turning the look-up by primary key into anything else.
-fn push_before(sql: &mut Sql, batch: &[Part<'_>]) {
+fn push_before(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
+    sql.push(" CROSS JOIN LATERAL (SELECT j.tenant FROM ");
+    home.push(sql, "journal");
     sql.push(
-        " CROSS JOIN LATERAL (
-                SELECT j.tenant FROM mainstay.journal j
+        " j
                 WHERE j.run_id = p.run_id AND j.position = p.head
                   AND j.link = p.seen AND j.epoch = p.epoch
-                  AND j.kind NOT IN ('parked', 'released', 'finished', 'moved', 'rehomed') AND j.run_id BETWEEN ",
+                  AND j.kind NOT IN ('parked', 'released', 'finished', 'moved', 'rehomed')",
     );
-    bounds(sql, batch);
+    home.push_bounds(sql, "j.run_id", batch);
     sql.push(" LIMIT 1) b");
 }
 
-fn push_first(sql: &mut Sql) {
+fn push_first(sql: &mut Sql, home: Home) {
+    sql.push("), first AS (");
+    push_insert(sql, home);
     sql.push(
-        "), first AS (
-            INSERT INTO mainstay.journal
-                (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)
+        "
             SELECT run_id, head + 1, epoch, at, tenant, kind, prev, link, body, inline
             FROM fit ORDER BY part ON CONFLICT DO NOTHING RETURNING run_id),
         won AS MATERIALIZED (
@@ -153,15 +154,15 @@ fn push_first(sql: &mut Sql) {
     );
 }
 
-fn push_rest(sql: &mut Sql, batch: &[Part<'_>]) {
+fn push_rest(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
     let rest: Vec<(i64, &JournalRow)> = (1_i64..)
         .zip(batch)
         .flat_map(|(n, part)| part.part.rows.iter().skip(1).map(move |row| (n, row)))
         .collect();
+    sql.push(", rest AS (");
+    push_insert(sql, home);
     sql.push(
-        ", rest AS (
-            INSERT INTO mainstay.journal
-                (run_id, position, epoch, at, tenant, kind, prev, link, body, inline)
+        "
             SELECT w.run_id, r.position, w.epoch, r.at, w.tenant, r.kind, r.prev, r.link, r.body,
                    r.inline
             FROM won w JOIN (",
