@@ -9,6 +9,7 @@ use serde_json::json;
 
 use crate::{
     Fault,
+    checker::Checker,
     crew::Agency,
     ledger::Ledger,
     person::Person,
@@ -45,7 +46,7 @@ pub async fn drill(program: &Path, kind: Kind, errands: u32) -> Result<Report, F
     let runs = office.start(0..errands).await?;
     let agency = Agency::new(program, place.url(), ledger.line()).with_concurrency(64);
     let mut worker = agency.hire("worker 0")?;
-    let mut deaths = 0;
+    let (mut deaths, mut checker) = (0, Checker::default());
     let wait = async {
         loop {
             let row = office.runtime.row(bomb).await?;
@@ -54,13 +55,14 @@ pub async fn drill(program: &Path, kind: Kind, errands: u32) -> Result<Report, F
             }
             if worker.is_gone()? {
                 deaths += 1;
+                checker.look(&office).await;
                 worker = agency.hire(&format!("worker {deaths}"))?;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
     let waits = tokio::time::timeout(PATIENCE, wait).await??;
-    let doubts = Person::new(&office, ledger.book()).attend(&runs, PATIENCE).await?;
-    let verdict = Verdict::of(&office, ledger.book(), &runs, doubts).await?;
+    let attended = Person::new(&office, ledger.book(), checker).attend(&runs, PATIENCE).await?;
+    let verdict = Verdict::of(&office, ledger.book(), &runs, attended).await?;
     Ok(Report { store: kind.name(), deaths, waits, verdict })
 }

@@ -13,11 +13,12 @@ use serde::Serialize;
 use crate::{
     Fault,
     chance::Chance,
+    checker::Checker,
     crew::{Agency, Worker},
     feed::Feed,
     ledger::Ledger,
     person::Person,
-    place::{Kind, Office, Place},
+    place::{Kind, Place},
     server::Server,
     verdict::Verdict,
 };
@@ -56,8 +57,6 @@ pub struct Report {
     pub taken_over: usize,
     /// How long it took, doubts answered.
     pub took_s: f64,
-    /// The most unfinished runs without a reason that were ever seen at once.
-    pub unexplained_ever: usize,
     /// What came of it.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -90,43 +89,34 @@ pub async fn drill(program: &Path, plan: Plan, tell: &dyn Fn(String)) -> Result<
 
     let mut chance = Chance::new(plan.seed);
     let mut feed = Feed::new(100);
-    let (mut frozen, mut unexplained_ever) = (0, 0);
+    let (mut frozen, mut checker) = (0, Checker::default());
     while frozen < plan.times {
         feed.top_up(&office, &ledger).await;
         tokio::time::sleep(BREATH).await;
         let victims = chance.some_of(crew.len(), plan.at_a_time);
         let lease = Duration::from_secs(plan.lease);
-        freeze(&crew, &victims, lease.mul_f64(1.6)).await?;
+        signal(&crew, &victims, Signal::STOP)?;
+        tokio::time::sleep(lease.mul_f64(1.6)).await;
+        checker.look(&office).await;
+        signal(&crew, &victims, Signal::CONT)?;
         frozen += victims.len();
-        unexplained_ever = unexplained_ever.max(unexplained(&office).await);
         tell(format!("frozen {frozen} times"));
     }
     let runs = feed.finish(&office, PATIENCE).await?;
-    let doubts = Person::new(&office, ledger.book()).attend(&runs, PATIENCE).await?;
+    let attended = Person::new(&office, ledger.book(), checker).attend(&runs, PATIENCE).await?;
     Ok(Report {
         store: plan.kind.name(),
         seed: plan.seed,
         frozen,
         taken_over: handed_over(&ledger),
         took_s: (SystemClock.boot() - began).as_secs_f64(),
-        unexplained_ever,
-        verdict: Verdict::of(&office, ledger.book(), &runs, doubts).await?,
+        verdict: Verdict::of(&office, ledger.book(), &runs, attended).await?,
     })
 }
 
-async fn freeze(crew: &[Worker], victims: &[usize], span: Duration) -> Result<(), Fault> {
-    let signal = |signal| {
-        let mut victims = victims.iter().filter_map(|victim| crew.get(*victim));
-        victims.try_for_each(|worker| worker.signal(signal))
-    };
-    signal(Signal::STOP)?;
-    tokio::time::sleep(span).await;
-    signal(Signal::CONT)
-}
-
-/// A store that is too busy to say is asked again the next time.
-async fn unexplained(office: &Office) -> usize {
-    office.runtime.store.unexplained(()).await.map_or(0, |runs| runs.len())
+fn signal(crew: &[Worker], victims: &[usize], signal: Signal) -> Result<(), Fault> {
+    let mut victims = victims.iter().filter_map(|victim| crew.get(*victim));
+    victims.try_for_each(|worker| worker.signal(signal))
 }
 
 /// Counts errands whose calls came from more than one worker.

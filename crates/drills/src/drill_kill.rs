@@ -9,16 +9,21 @@ use serde::Serialize;
 
 use crate::{
     Fault,
+    checker::Checker,
     crew::{Agency, Worker},
     errand::STEPS,
-    ledger::{Arrival, Ledger, Memory},
+    ledger::{Ledger, Memory},
+    orphans::{Back, busiest, orphans},
     person::Person,
-    place::{Kind, Place},
+    place::{Kind, Office, Place},
     verdict::Verdict,
 };
 
 /// How long anything may take before the drill gives up on it.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A step of an errand that reads.
+const READS: u32 = 7;
 
 /// Who is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -47,6 +52,26 @@ impl Manner {
     }
 }
 
+/// Where the others are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Host {
+    /// On the host of the killed, where a freed lock file proves a death.
+    Same,
+    /// On another one, as far as they can tell: no worker has a lock file. The server still sees
+    /// the connections of the killed end, as it does when a process dies and its machine lives.
+    Another,
+}
+
+impl Host {
+    fn of(self, agency: Agency) -> Agency {
+        match self {
+            Self::Same => agency,
+            // Nothing can be made below what is no folder.
+            Self::Another => agency.with_variable("TMPDIR", "/dev/null"),
+        }
+    }
+}
+
 /// What is drilled.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
@@ -62,6 +87,10 @@ pub struct Plan {
     pub victims: Victims,
     /// Whether they are killed or asked.
     pub manner: Manner,
+    /// Where the others are.
+    pub host: Host,
+    /// The workers' lease in seconds, if it is not the usual one.
+    pub lease: Option<u64>,
     /// How long a call of the ledger takes.
     pub call: Duration,
     /// How the workers remember what they did.
@@ -74,7 +103,31 @@ impl Plan {
     pub const fn table(kind: Kind) -> Self {
         let call = Duration::from_millis(10);
         let (victims, manner, memory) = (Victims::All, Manner::Kill, Memory::Sound);
-        Self { kind, runs: 200, step: STEPS / 2, workers: 4, victims, manner, call, memory }
+        let (host, lease) = (Host::Same, None);
+        let (runs, step, workers) = (200, STEPS / 2, 4);
+        Self { kind, runs, step, workers, victims, manner, host, lease, call, memory }
+    }
+
+    /// The same from another host, killed in the middle of a step that reads: some go on with a
+    /// read, others with an act.
+    ///
+    /// # Errors
+    /// Processes on one file are on one host.
+    pub fn elsewhere(self) -> Result<Self, Fault> {
+        match self.kind {
+            Kind::Sqlite => Err("a file has no other host".into()),
+            Kind::Postgres => Ok(Self { step: READS, host: Host::Another, ..self }),
+        }
+    }
+
+    fn agency(&self, program: &Path, place: &Place, ledger: &Ledger) -> Agency {
+        let agency = Agency::new(program, place.url(), ledger.line().with_memory(self.memory));
+        // Room for every errand: what is cut off has a worker then, and waits in no queue.
+        let agency = self.host.of(agency).with_concurrency(self.runs as usize);
+        match self.lease {
+            Some(lease) => agency.with_variable("MAINSTAY_LEASE", &lease.to_string()),
+            None => agency,
+        }
     }
 }
 
@@ -87,12 +140,9 @@ pub struct Row {
     pub killed_at: usize,
     /// Errands that had a killed worker.
     pub orphans: usize,
-    /// From the kill to the first call of an errand that had a killed worker.
-    pub resume_s: f64,
-    /// From the kill until half of those had called again.
-    pub half_resumed_s: f64,
-    /// From the kill until all of those had, those in doubt after a person's answer.
-    pub all_resumed_s: f64,
+    /// When they called again.
+    #[serde(flatten)]
+    pub back: Back,
     /// From the kill to the end of the last errand, doubts answered.
     pub over_s: f64,
     /// What came of it.
@@ -108,10 +158,7 @@ pub async fn drill(program: &Path, plan: Plan) -> Result<Row, Fault> {
     let ledger = Ledger::open(plan.call).await?;
     let place = Place::make(plan.kind).await?;
     let office = place.office().await?;
-    // Room for every errand: what is cut off has a worker then, and does not wait in the queue.
-    let room = plan.runs as usize;
-    let agency = Agency::new(program, place.url(), ledger.line().with_memory(plan.memory));
-    let agency = agency.with_concurrency(room);
+    let agency = plan.agency(program, &place, &ledger);
     let hire = |n: usize| agency.hire(&format!("worker {n}"));
     let mut crew = (0..plan.workers).map(hire).collect::<Result<Vec<_>, _>>()?;
     office.staffed(plan.workers, PATIENCE).await?;
@@ -126,25 +173,23 @@ pub async fn drill(program: &Path, plan: Plan) -> Result<Row, Fault> {
         Victims::One => vec![crew.swap_remove(busiest(&before, &crew))],
     };
     victims.iter().try_for_each(|victim| victim.signal(plan.manner.signal()))?;
+    let lease_left = lease_left(&office, &victims).await?;
     while crew.len() < plan.workers {
         crew.push(hire(plan.workers + crew.len())?);
     }
-    let doubts = Person::new(&office, ledger.book()).attend(&runs, PATIENCE).await?;
+    let person = Person::new(&office, ledger.book(), Checker::default());
+    let attended = person.attend(&runs, PATIENCE).await?;
     let over = SystemClock.boot();
 
     let victims: Vec<_> = victims.iter().map(|victim| victim.id).collect();
     let orphans = orphans(&before, &victims);
-    let back = back(&ledger.book().arrivals(), &victims, killed_at, &orphans);
-    let since = |at: Option<&Duration>| at.map_or(f64::NAN, |at| (*at - killed_at).as_secs_f64());
     Ok(Row {
         store: plan.kind.name(),
         killed_at: before.len(),
         orphans: orphans.len(),
-        resume_s: since(back.first()),
-        half_resumed_s: since(back.get(back.len() / 2)),
-        all_resumed_s: since(back.last()),
+        back: Back::of(&ledger.book().arrivals(), &victims, killed_at, lease_left, &orphans),
         over_s: (over - killed_at).as_secs_f64(),
-        verdict: Verdict::of(&office, ledger.book(), &runs, doubts).await?,
+        verdict: Verdict::of(&office, ledger.book(), &runs, attended).await?,
     })
 }
 
@@ -158,29 +203,10 @@ async fn reached(ledger: &Ledger, calls: usize) -> Result<(), Fault> {
     tokio::time::timeout(PATIENCE, wait).await.map_err(|_| "the errands are not begun".into())
 }
 
-/// Returns the place of the worker that the most errands are with.
-fn busiest(before: &[Arrival], crew: &[Worker]) -> usize {
-    let errands = |place: &usize| crew.get(*place).map(|of| orphans(before, &[of.id]).len());
-    (0..crew.len()).max_by_key(errands).unwrap_or_default()
-}
-
-/// Returns the errands whose last call came from a victim and was not their last step.
-fn orphans(before: &[Arrival], victims: &[u32]) -> Vec<u32> {
-    let mut last = std::collections::BTreeMap::new();
-    for Arrival { request, .. } in before {
-        last.insert(request.errand, (request.worker, request.step));
-    }
-    let orphaned = |(worker, step): &(u32, u32)| victims.contains(worker) && *step + 1 < STEPS;
-    last.into_iter().filter(|(_, at)| orphaned(at)).map(|(errand, _)| errand).collect()
-}
-
-/// Returns when each of the errands first called again, from another worker, in order.
-fn back(arrivals: &[Arrival], victims: &[u32], after: Duration, orphans: &[u32]) -> Vec<Duration> {
-    let again = |errand: &u32| {
-        let of = |a: &&Arrival| a.request.errand == *errand && a.at > after;
-        arrivals.iter().filter(of).find(|a| !victims.contains(&a.request.worker)).map(|a| a.at)
-    };
-    let mut back: Vec<_> = orphans.iter().filter_map(again).collect();
-    back.sort_unstable();
-    back
+/// Returns the time until the first of the killed workers' leases ends: workers beat each at its
+/// own time.
+async fn lease_left(office: &Office, victims: &[Worker]) -> Result<Duration, Fault> {
+    let sessions = office.runtime.store.sessions(()).await?;
+    let theirs = sessions.iter().filter(|of| victims.iter().any(|victim| victim.name == of.name));
+    Ok(theirs.map(|session| session.left).min().unwrap_or_default())
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::{
     Fault,
     chance::Chance,
+    checker::Checker,
     crew::{Agency, Worker},
     feed::Feed,
     ledger::{Arrival, Ledger},
@@ -69,8 +70,6 @@ pub struct Report {
     pub after_s: f64,
     /// What happened.
     pub blows: Blows,
-    /// The most unfinished runs without a reason that were ever seen at once.
-    pub unexplained_ever: usize,
     /// What came of it.
     #[serde(flatten)]
     pub verdict: Verdict,
@@ -139,14 +138,12 @@ pub async fn drill(program: &Path, plan: Plan, tell: &dyn Fn(String)) -> Result<
 
     let mut feed = Feed::new(UNDER_WAY);
     let began = SystemClock.boot();
-    let mut unexplained_ever = 0;
+    let mut checker = Checker::default();
     while SystemClock.boot() - began < plan.span {
         feed.top_up(&office, &ledger).await;
         let blow = storm.strike(&place, &ledger).await?;
         tell(format!("{:6.1} s: {blow}", (SystemClock.boot() - began).as_secs_f64()));
-        if let Ok(runs) = office.runtime.store.unexplained(()).await {
-            unexplained_ever = unexplained_ever.max(runs.len());
-        }
+        checker.look(&office).await;
         let pause = storm.chance.between(50, 500) as u64;
         tokio::time::sleep(Duration::from_millis(pause)).await;
         storm.undo(SystemClock.boot()).await?;
@@ -156,14 +153,13 @@ pub async fn drill(program: &Path, plan: Plan, tell: &dyn Fn(String)) -> Result<
     let over = SystemClock.boot();
     tell("the storm is over".to_owned());
     let runs = feed.finish(&office, PATIENCE).await?;
-    let doubts = Person::new(&office, ledger.book()).attend(&runs, PATIENCE).await?;
+    let attended = Person::new(&office, ledger.book(), checker).attend(&runs, PATIENCE).await?;
     Ok(Report {
         seed: plan.seed,
         storm_s: (over - began).as_secs_f64(),
         after_s: (SystemClock.boot() - over).as_secs_f64(),
         blows: storm.blows.clone(),
-        unexplained_ever,
-        verdict: Verdict::of(&office, ledger.book(), &runs, doubts).await?,
+        verdict: Verdict::of(&office, ledger.book(), &runs, attended).await?,
     })
 }
 

@@ -2,14 +2,15 @@
 //!
 //! In reading order: an [`errand`] is the work, ten steps with a call each; the [`ledger`] is the
 //! world outside, which writes down every call that reaches it; a [`place`] is the database; a
-//! [`crew`] are the worker processes; the [`person`] answers what is in doubt; a [`verdict`] says
-//! what was lost and what was repeated. The `drill_` modules hold one drill each.
+//! [`crew`] are the worker processes; the [`person`] answers what is in doubt; the [`checker`]
+//! looks for runs that wait for nothing; a [`verdict`] says what was lost and what was repeated. The `drill_` modules hold one drill each.
 //!
 //! The program is also the worker that it kills: any first word that is no drill goes to the
 //! command line of [`errand::app`].
 
 pub mod bomb;
 pub mod chance;
+pub mod checker;
 pub mod crew;
 pub mod drill_bomb;
 pub mod drill_decide;
@@ -23,6 +24,7 @@ pub mod feed;
 pub mod ledger;
 pub mod march;
 pub mod network;
+pub mod orphans;
 pub mod person;
 pub mod place;
 pub mod question;

@@ -35,6 +35,12 @@ enum Drill {
         /// Workers
         #[arg(long, default_value_t = 4)]
         workers: usize,
+        /// Those who go on are on another host: nobody can prove a death
+        #[arg(long)]
+        elsewhere: bool,
+        /// The workers' lease, in seconds
+        #[arg(long)]
+        lease: Option<u64>,
     },
     /// Kills, freezes, cuts off and parts workers from Postgres at random, and crashes it once
     Storm {
@@ -122,9 +128,10 @@ fn drill(drill: Drill) -> Result<(), Fault> {
     let program: PathBuf = std::env::current_exe()?;
     runtime.block_on(async {
         match drill {
-            Drill::Kill { store, runs, victims, manner, workers } => {
+            Drill::Kill { store, runs, victims, manner, workers, elsewhere, lease } => {
                 let plan = drill_kill::Plan::table(store);
-                let plan = drill_kill::Plan { runs, victims, manner, workers, ..plan };
+                let plan = if elsewhere { plan.elsewhere()? } else { plan };
+                let plan = drill_kill::Plan { runs, victims, manner, workers, lease, ..plan };
                 print(&drill_kill::drill(&program, plan).await?)
             }
             Drill::Storm { seconds, seed, lease } => {
@@ -141,7 +148,7 @@ fn drill(drill: Drill) -> Result<(), Fault> {
                 print(&drill_long::drill(&program, store, steps).await?)
             }
             Drill::Parked { store, runs } => {
-                print(&drill_parked::drill(&program, store, runs).await?)
+                print(&drill_parked::drill(&program, drill_parked::Plan::of(store, runs)).await?)
             }
             Drill::Bomb { store } => print(&drill_bomb::drill(&program, store, 20).await?),
             Drill::Freeze { store: kind, times, seed } => {

@@ -12,7 +12,7 @@ use mainstay_core::{
 use mainstay_engine::system::SystemClock;
 use serde_json::{Value, json};
 
-use crate::{Fault, ledger::Book, place::Office};
+use crate::{Fault, checker::Checker, ledger::Book, place::Office};
 
 /// A call that may still be on its way is not answered for: the tools' timeout, and some.
 const SETTLING: Duration = Duration::from_secs(3);
@@ -23,6 +23,9 @@ const WHO: &str = "the drill";
 /// Pause between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// The checker is asked once in so many looks.
+const LOOKS: usize = 4;
+
 /// Reviews looked at in one round.
 const ROUND: u32 = 1_000;
 
@@ -32,30 +35,41 @@ pub struct Person<'d> {
     office: &'d Office,
     book: &'d Book,
     answered: BTreeMap<RunId, Vec<String>>,
+    checker: Checker,
+}
+
+/// What there was to answer, and what the checker said meanwhile.
+#[derive(Debug, Clone, Default)]
+pub struct Attended {
+    /// For each run, the calls that were in doubt, in the order of the answers.
+    pub doubts: BTreeMap<RunId, Vec<String>>,
+    /// What the checker said.
+    pub checker: Checker,
 }
 
 impl<'d> Person<'d> {
-    /// Makes a person who decides here and looks there.
+    /// Makes a person who decides here and looks there, and goes on asking the checker.
     #[must_use]
-    pub const fn new(office: &'d Office, book: &'d Book) -> Self {
-        Self { office, book, answered: BTreeMap::new() }
+    pub const fn new(office: &'d Office, book: &'d Book, checker: Checker) -> Self {
+        Self { office, book, answered: BTreeMap::new(), checker }
     }
 
-    /// Answers what is in doubt until none of these runs is unfinished. Returns what was in doubt:
-    /// for each run, the calls in the order of the answers.
+    /// Answers what is in doubt until none of these runs is unfinished.
     ///
     /// # Errors
     /// Runs are still unfinished after `patience`; they are named with why they wait.
-    pub async fn attend(
-        mut self,
-        runs: &[RunId],
-        patience: Duration,
-    ) -> Result<BTreeMap<RunId, Vec<String>>, Fault> {
+    pub async fn attend(mut self, runs: &[RunId], patience: Duration) -> Result<Attended, Fault> {
         let end = SystemClock.boot() + patience;
         let mut left = runs.to_vec();
-        while !left.is_empty() {
+        for round in 0_usize.. {
+            if left.is_empty() {
+                break;
+            }
             if SystemClock.boot() > end {
                 return Err(self.unfinished(&left).await.into());
+            }
+            if round.is_multiple_of(LOOKS) {
+                self.checker.look(self.office).await;
             }
             tokio::time::sleep(PAUSE).await;
             // A connection may have been cut off while nobody used it: looked again.
@@ -66,7 +80,7 @@ impl<'d> Person<'d> {
                 left = still;
             }
         }
-        Ok(self.answered)
+        Ok(Attended { doubts: self.answered, checker: self.checker })
     }
 
     /// Lets those go on that stood in the middle of too many crashes: they were not to blame.

@@ -9,13 +9,15 @@ use crate::{
     Fault,
     errand::STEPS,
     ledger::{Book, Fate},
+    person::Attended,
     place::Office,
 };
 
 /// What came of a drill's errands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// All that must not be: steps lost or repeated, unfinished runs without a reason.
+    /// All that must not be: steps lost or repeated, unfinished runs without a reason, also where
+    /// they had one again at the end.
     pub astray: usize,
     /// Errands that were begun.
     pub runs: usize,
@@ -36,8 +38,12 @@ pub struct Verdict {
     pub too_late: usize,
     /// Calls that a person had to answer for.
     pub in_doubt: usize,
-    /// Unfinished runs without a reason why they do not run.
+    /// Unfinished runs without a reason why they do not run, at the end.
     pub unexplained: usize,
+    /// The most of them that were ever seen at once.
+    pub unexplained_ever: usize,
+    /// Times the checker was asked for them.
+    pub checked: usize,
     /// The calls in doubt, by run.
     pub doubts: BTreeMap<String, Vec<String>>,
 }
@@ -51,8 +57,9 @@ impl Verdict {
         office: &Office,
         book: &Book,
         runs: &[RunId],
-        doubts: BTreeMap<RunId, Vec<String>>,
+        Attended { doubts, checker }: Attended,
     ) -> Result<Self, Fault> {
+        let unexplained = office.runtime.store.unexplained(()).await?.len();
         let (done, endings) = (book.done(), office.endings(runs).await?);
         let completed = (0..).zip(&endings).filter(|(_, why)| why.is_none());
         let steps = completed.flat_map(|(errand, _)| (0..STEPS).map(move |step| (errand, step)));
@@ -77,10 +84,12 @@ impl Verdict {
             read_again: done.values().map(|done| done.read.saturating_sub(1) as usize).sum(),
             too_late: count(Fate::TooLate),
             in_doubt: doubts.values().map(Vec::len).sum(),
-            unexplained: office.runtime.store.unexplained(()).await?.len(),
+            unexplained,
+            unexplained_ever: checker.unexplained_ever.max(unexplained),
+            checked: checker.looks + 1,
             doubts: doubts.into_iter().map(|(run_id, said)| (run_id.to_string(), said)).collect(),
         };
-        let astray = verdict.lost + verdict.repeated + verdict.unexplained;
+        let astray = verdict.lost + verdict.repeated + verdict.unexplained_ever;
         Ok(Self { astray, ..verdict })
     }
 

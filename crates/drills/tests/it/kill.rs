@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use mainstay_drills::{
-    drill_kill::{Plan, Row, Victims, drill},
+    drill_kill::{Manner, Plan, Row, Victims, drill},
     ledger::Memory,
     place::Kind,
 };
@@ -54,4 +54,30 @@ async fn a_drill_notices_what_is_done_twice() {
     let plan = Plan { runs: 60, step: FILED, call, memory, ..table };
     let row = drilled(plan).await;
     assert!(row.verdict.repeated > 0 && !row.verdict.is_clean(), "{row:#?}");
+}
+
+/// Nobody can prove a death: reads go on when the server has freed the lock, acts with the lease.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_of_another_host_read_early_and_act_when_the_lease_has_passed_on_postgres() {
+    let plan = Plan { runs: 60, lease: Some(4), ..Plan::table(Kind::Postgres) };
+    let row = drilled(plan.elsewhere().unwrap()).await;
+    assert!(row.verdict.is_clean(), "{row:#?}");
+    assert!(row.back.reads_resume_s < row.back.acts_resume_s, "{row:#?}");
+    assert_eq!(row.back.acts_within_lease, 0, "{row:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_asked_to_go_leaves_its_errands_to_the_others_on_postgres() {
+    asked(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_is_asked_to_go_leaves_its_errands_to_the_others_on_sqlite() {
+    asked(Kind::Sqlite).await;
+}
+
+async fn asked(kind: Kind) {
+    let (victims, manner) = (Victims::One, Manner::Ask);
+    let row = drilled(Plan { runs: 60, victims, manner, ..Plan::table(kind) }).await;
+    assert!(row.verdict.is_clean() && row.verdict.in_doubt == 0, "{row:#?}");
 }

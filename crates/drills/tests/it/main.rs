@@ -3,9 +3,11 @@
 #![cfg(test)]
 
 mod bomb;
+mod checker;
 mod hints;
 mod kill;
 mod storm;
+mod wake;
 
 /// The program that is put through them.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mainstay-drills");

