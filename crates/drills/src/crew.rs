@@ -136,6 +136,14 @@ impl Worker {
         Ok(kill_process(process, signal)?)
     }
 
+    /// Returns the memory that it has.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn memory(&self) -> Result<Memory, Fault> {
+        Memory::read(&std::fs::read_to_string(format!("/proc/{}/status", self.id))?)
+    }
+
     /// Waits until it is gone, and returns whether it ended well.
     ///
     /// # Errors
@@ -150,5 +158,38 @@ impl Worker {
     /// The system does not say.
     pub fn is_gone(&mut self) -> Result<bool, Fault> {
         Ok(self.child.try_wait()?.is_some())
+    }
+}
+
+/// A process's memory, as the kernel counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// What is resident now.
+    pub resident_bytes: u64,
+    /// The most that ever was.
+    pub most_bytes: u64,
+}
+
+impl Memory {
+    fn read(status: &str) -> Result<Self, Fault> {
+        let bytes = |name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            let kibibytes = line.and_then(|line| line.split_whitespace().next());
+            Ok::<_, Fault>(kibibytes.ok_or("the kernel does not say")?.parse::<u64>()? * 1_024)
+        };
+        Ok(Self { resident_bytes: bytes("VmRSS:")?, most_bytes: bytes("VmHWM:")? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Memory;
+
+    #[test]
+    fn memory_is_read_in_bytes() {
+        let status = "Name:\tworker\nVmHWM:\t  14 kB\nVmRSS:\t  12 kB\n";
+        let memory = Memory { resident_bytes: 12 * 1_024, most_bytes: 14 * 1_024 };
+        assert_eq!(Memory::read(status).unwrap(), memory);
+        Memory::read("Name:\tworker\n").unwrap_err();
     }
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::{
     Fault,
     chance::Chance,
-    crew::{Agency, Worker},
+    crew::Agency,
     drill_decide::{decide, percentile},
     ledger::Ledger,
     place::{Kind, Office, Place},
@@ -81,12 +81,12 @@ pub async fn drill(program: &Path, plan: Plan) -> Result<Figures, Fault> {
     let worker = Agency::new(program, place.url(), ledger.line()).with_concurrency(64);
     let worker = worker.hire("keeper")?;
     office.staffed(1, PATIENCE).await?;
-    let rss_idle_bytes = resident(&worker)?;
+    let rss_idle_bytes = worker.memory()?.resident_bytes;
     let began = SystemClock.boot();
     let mut parked = park(&office, 0..plan.warm).await?;
-    let rss_before_bytes = resident(&worker)?;
+    let rss_before_bytes = worker.memory()?.resident_bytes;
     parked.extend(park(&office, plan.warm..plan.runs.max(plan.warm)).await?);
-    let rss_after_bytes = resident(&worker)?;
+    let rss_after_bytes = worker.memory()?.resident_bytes;
     let parked_in_s = (SystemClock.boot() - began).as_secs_f64();
     let mut took = wake(&office, &ledger, &parked, plan.woken).await?;
     let between = parked.len().saturating_sub(plan.warm as usize).max(1);
@@ -130,11 +130,4 @@ async fn wake(
         took.push(decide(office, ledger, review).await?);
     }
     Ok(took)
-}
-
-fn resident(worker: &Worker) -> Result<u64, Fault> {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", worker.id))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kibibytes.ok_or("the kernel does not say")?.parse::<u64>()? * 1_024)
 }

@@ -4,9 +4,11 @@ use mainstay::{App, ToolSet, prelude::*};
 
 use crate::{
     bomb::Bomb,
+    chain::{PAYLOAD, chain},
     march::March,
     question::Question,
-    tools::{Receipt, announce, explode, file, look_up, ring, stamp},
+    tools::{Receipt, announce, dwell, explode, file, look_up, ring, stamp},
+    vigil::Vigil,
 };
 
 /// Steps of an errand, and so the subjects that the ledger must have seen once.
@@ -83,6 +85,7 @@ pub fn tools() -> ToolSet {
         .native::<file>()
         .native::<ring>()
         .native::<explode>()
+        .native::<dwell>()
 }
 
 /// Returns the program that workers run.
@@ -93,6 +96,8 @@ pub fn app(ledger: crate::ledger::Line) -> App {
         .flow::<Question>()
         .flow::<March>()
         .flow::<Bomb>()
+        .flow::<Vigil>()
+        .program(chain(PAYLOAD))
         .tools(tools())
         .resource(ledger)
 }

@@ -1,5 +1,7 @@
 //! `mainstay-drills`: the drills by command, and the worker that they put through them.
 
+mod measures;
+
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
@@ -8,6 +10,8 @@ use mainstay_drills::{
     drill_storm, errand, ledger::Line, place::Kind,
 };
 use serde::Serialize;
+
+use crate::measures::Measure;
 
 #[derive(Parser)]
 #[command(about = "Kills, freezes and cuts off real worker processes, and counts")]
@@ -102,11 +106,27 @@ enum Drill {
         #[arg(long)]
         seed: Option<u64>,
     },
+    #[command(flatten)]
+    Measure(Measure),
 }
 
 /// Any first word that is no drill is for the worker.
-const DRILLS: &[&str] =
-    &["kill", "storm", "long", "parked", "bomb", "decide", "freeze", "--help", "-h", "help"];
+const DRILLS: &[&str] = &[
+    "kill",
+    "storm",
+    "long",
+    "parked",
+    "bomb",
+    "decide",
+    "freeze",
+    "drive",
+    "pinned",
+    "footprint",
+    "grow",
+    "--help",
+    "-h",
+    "help",
+];
 
 fn main() -> Result<ExitCode, Fault> {
     let first = std::env::args().nth(1);
@@ -124,8 +144,11 @@ fn ledger() -> Result<Line, Fault> {
 }
 
 fn drill(drill: Drill) -> Result<(), Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let program: PathBuf = std::env::current_exe()?;
+    if let Drill::Measure(measure) = drill {
+        return measure.run(&program);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match drill {
             Drill::Kill { store, runs, victims, manner, workers, elsewhere, lease } => {
@@ -156,6 +179,7 @@ fn drill(drill: Drill) -> Result<(), Fault> {
                 let plan = drill_freeze::Plan { kind, times, at_a_time: 8, lease: 1, seed };
                 print(&drill_freeze::drill(&program, plan, &tell).await?)
             }
+            Drill::Measure(_) => Ok(()),
         }
     })
 }

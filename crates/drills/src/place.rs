@@ -13,9 +13,16 @@ use std::{
 
 use futures::{StreamExt, TryStreamExt, stream};
 use mainstay::{Flow, Resources, StartRun};
-use mainstay_core::{id::RunId, model::ModelCatalog, run::RunStatus, store::Store};
+use mainstay_core::{
+    id::RunId,
+    model::ModelCatalog,
+    port::{Clock, Entropy},
+    run::RunStatus,
+    store::Store,
+};
 use mainstay_engine::{
     flows::Flows,
+    program::FlowProgram,
     runtime::Runtime,
     system::{OsEntropy, SystemClock},
 };
@@ -30,9 +37,11 @@ use serde_json::json;
 use crate::{
     Fault,
     bomb::Bomb,
+    chain::{PAYLOAD, chain},
     errand::{self, Errand},
     march::March,
     question::Question,
+    vigil::Vigil,
 };
 
 /// Runs started at the same time.
@@ -149,23 +158,48 @@ impl Place {
     /// # Errors
     /// The database does not answer.
     pub async fn office_with(&self, resources: Resources) -> Result<Office, Fault> {
-        let store = self.store().await?;
-        let tools = errand::tools().open(resources, Arc::new(SystemClock))?;
-        let schema = tools.schema();
-        let tools = (Arc::new(tools) as Arc<_>, schema as Arc<_>);
-        let mut flows = Flows::default();
-        flows.add(Errand::program());
-        flows.add(Question::program());
-        flows.add(March::program());
-        flows.add(Bomb::program());
-        let models = ModelCatalog::new(Arc::new(Prices::bundled()));
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let runtime = Runtime::new(store, clock, entropy, flows, models, tools);
+        let runtime = runtime(self.store().await?, resources, chain(PAYLOAD))?;
         for flow in runtime.flows.iter() {
             runtime.store.register_flow(flow.program.definition().clone()).await?;
         }
         Ok(Office { runtime: Arc::new(runtime) })
     }
+}
+
+/// Returns a runtime with every flow and tool of the drills, on this machine's clock.
+///
+/// # Errors
+/// The tools cannot be opened.
+pub fn runtime(
+    store: Arc<dyn Store>,
+    resources: Resources,
+    chain: Arc<dyn FlowProgram>,
+) -> Result<Runtime, Fault> {
+    timed(store, resources, chain, (Arc::new(SystemClock), Arc::new(OsEntropy)))
+}
+
+/// Returns such a runtime with a clock and a source of randomness of the caller's.
+///
+/// # Errors
+/// The tools cannot be opened.
+pub fn timed(
+    store: Arc<dyn Store>,
+    resources: Resources,
+    chain: Arc<dyn FlowProgram>,
+    (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>),
+) -> Result<Runtime, Fault> {
+    let tools = errand::tools().open(resources, Arc::clone(&clock))?;
+    let schema = tools.schema();
+    let tools = (Arc::new(tools) as Arc<_>, schema as Arc<_>);
+    let mut flows = Flows::default();
+    flows.add(Errand::program());
+    flows.add(Question::program());
+    flows.add(March::program());
+    flows.add(Bomb::program());
+    flows.add(Vigil::program());
+    flows.add(chain);
+    let models = ModelCatalog::new(Arc::new(Prices::bundled()));
+    Ok(Runtime::new(store, clock, entropy, flows, models, tools))
 }
 
 impl Drop for Place {

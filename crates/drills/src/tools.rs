@@ -89,6 +89,13 @@ pub(crate) async fn ring(cx: &ToolContext, errand: u32, step: u32) -> Result<Rec
     act(cx, Word::Act, errand, step).await
 }
 
+/// Takes its time, as a slow model or a slow system does.
+#[tool(effect = at_most_once, irreversible, timeout = "30m")]
+pub(crate) async fn dwell(seconds: u32) -> Result<u32, ToolFailure> {
+    tokio::time::sleep(std::time::Duration::from_secs(seconds.into())).await;
+    Ok(seconds)
+}
+
 /// Ends the process that it runs in, as a fault in foreign code does.
 #[tool(effect = read)]
 pub(crate) async fn explode() -> Result<(), ToolFailure> {

@@ -4,7 +4,7 @@
 //! The reference is measured before and after, and the faster one counts: whatever else the machine
 //! does in these minutes must not flatter the engine.
 
-mod chain;
+pub(crate) mod chain;
 mod counted;
 mod process;
 mod rig;

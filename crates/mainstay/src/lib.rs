@@ -13,6 +13,7 @@ pub mod prelude;
 pub mod __private;
 
 pub use app::{App, Surroundings};
+pub use bench::chain::Chain;
 pub use database::DatabaseUrl;
 pub use mainstay_core::{budget::Limits, run::RunStatus, wait::Wait};
 pub use mainstay_engine::{

@@ -54,7 +54,7 @@ impl SimulatedClock {
     /// Lets time pass by itself too, as the paused tokio runtime that this is called in lets it:
     /// whenever nothing else can happen. Waits then take their whole span.
     #[must_use]
-    pub(crate) fn flowing(mut self) -> Self {
+    pub fn flowing(mut self) -> Self {
         self.flows_since = Some(tokio::time::Instant::now());
         self
     }

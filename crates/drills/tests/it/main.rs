@@ -6,6 +6,7 @@ mod bomb;
 mod checker;
 mod hints;
 mod kill;
+mod measures;
 mod storm;
 mod wake;
 

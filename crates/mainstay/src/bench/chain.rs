@@ -1,8 +1,11 @@
 //! A flow that is nothing but durable steps: a chain, each step with a fresh value.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use futures::{FutureExt, future::BoxFuture};
@@ -21,19 +24,22 @@ use mainstay_engine::{
 use mainstay_store::reference::fresh;
 use serde_json::{Value, json};
 
-/// The flow's name; its version is its length, because each length is another graph.
-pub(super) const NAME: &str = "mainstay_bench";
+const NAME: &str = Chain::NAME;
 
-/// A chain of plain steps.
-pub(super) struct Chain {
+/// A chain of plain steps, each with a fresh value: what `mainstay bench` drives.
+pub struct Chain {
     definition: FlowDefinition,
     payload_bytes: usize,
     seed: AtomicU64,
 }
 
 impl Chain {
-    /// Makes a chain whose payloads follow from `seed`.
-    pub(super) fn new(steps: u32, payload_bytes: usize, seed: u64) -> Self {
+    /// The flow's name; its version is its length, because each length is another graph.
+    pub const NAME: &str = "mainstay_bench";
+
+    /// Makes a chain of so many steps, whose payloads of that size follow from `seed`.
+    #[must_use]
+    pub fn new(steps: u32, payload_bytes: usize, seed: u64) -> Self {
         let definition = FlowDefinition {
             name: NAME.to_owned(),
             version: steps,
@@ -64,6 +70,12 @@ fn step(index: u32) -> StepDefinition {
         output_schema: json!({"type": "string"}),
         body: Digest::of(NAME.as_bytes()),
         before: Vec::new(),
+    }
+}
+
+impl fmt::Debug for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chain").field("steps", &self.definition.version).finish_non_exhaustive()
     }
 }
 

@@ -15,12 +15,7 @@ use mainstay_tools::{Resources, ToolSet};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Plan, Span,
-    chain::{Chain, NAME},
-    counted::Counted,
-    process,
-};
+use super::{Plan, Span, chain::Chain, counted::Counted, process};
 use crate::{cli::error::CliError, models};
 
 /// Runs started at the same time.
@@ -71,7 +66,7 @@ impl Rig {
     /// Queues runs, which nobody drives yet: starting is not what is measured.
     pub(super) async fn start(&self, runs: usize) -> Result<Queued, CliError> {
         self.register().await?;
-        let start = |_| self.runtime.start(StartRun::new(NAME, json!({})));
+        let start = |_| self.runtime.start(StartRun::new(Chain::NAME, json!({})));
         let started = stream::iter(0..runs).map(start).buffer_unordered(STARTS);
         let ids = started.map_ok(|started| started.run_id).try_collect().await?;
         Ok(Queued(ids))
