@@ -6,6 +6,7 @@ use anyhow::{Result, bail};
 
 use crate::claims::{self, Kind, Selection};
 use crate::drift::{self, Mode};
+use crate::instructions::{self, Purpose};
 use crate::stopwatch::Stopwatch;
 use crate::{arrows, house, shell, test};
 
@@ -29,6 +30,11 @@ const STAGES: &[Stage] = &[
         run: || clean(drift::run(Mode::Compare)?),
         next: "cargo xtask drift --write, and read the difference",
     },
+    Stage {
+        name: "instructions",
+        run: || clean(instructions::run(Purpose::Compare)?),
+        next: "cargo xtask instructions",
+    },
     Stage { name: "claims", run: exact_claims, next: "cargo xtask claims ID" },
 ];
 
@@ -41,9 +47,9 @@ pub(crate) fn run() -> Result<ExitCode> {
         let outcome = (stage.run)();
         let seconds = watch.elapsed().as_secs_f64();
         match outcome {
-            Ok(()) => println!("ok      {:<10} {seconds:>7.1} s", stage.name),
+            Ok(()) => println!("ok      {:<12} {seconds:>7.1} s", stage.name),
             Err(error) => {
-                println!("FAILED  {:<10} {seconds:>7.1} s", stage.name);
+                println!("FAILED  {:<12} {seconds:>7.1} s", stage.name);
                 eprintln!("error: {error:#}\nnext: {}", stage.next);
                 println!("{passed} passed, 1 failed");
                 return Ok(ExitCode::FAILURE);

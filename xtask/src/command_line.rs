@@ -6,6 +6,7 @@ use crate::claims::Selection;
 use crate::drift::Mode;
 use crate::figure_tests::TestSelection;
 use crate::fresh_clone::Part;
+use crate::instructions::Purpose;
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
@@ -25,6 +26,8 @@ cargo xtask COMMAND
   figure-tests NAME [-p PACKAGE]… [--include-ignored] FILTER…
                                     runs the matching tests; prints how many passed as a figure
   figure-time NAME -- ARGUMENTS…    builds the release binary; prints how long it runs as a figure
+  instructions [--record|--plant]   a step takes no more instructions than was recorded; a planted
+                                    fault is found
   fresh-clone demo|tests            what the README says first, in a clone that was never built
 
 Exit codes: 0 all is well, 1 something failed, 2 usage; `figure` passes a 77 (skipped) on.";
@@ -43,6 +46,7 @@ pub(crate) enum Command {
     FigureOf { name: String, pointer: String, unit: String, command: Vec<String> },
     FigureTests { name: String, selection: TestSelection },
     FigureTime { name: String, arguments: Vec<String> },
+    Instructions { purpose: Purpose },
     FreshClone { part: Part },
 }
 
@@ -78,6 +82,9 @@ impl Command {
             ["figure-time", name, "--", arguments @ ..] if !arguments.is_empty() => {
                 Self::FigureTime { name: (*name).to_owned(), arguments: owned(arguments) }
             }
+            ["instructions"] => Self::Instructions { purpose: Purpose::Compare },
+            ["instructions", "--record"] => Self::Instructions { purpose: Purpose::Record },
+            ["instructions", "--plant"] => Self::Instructions { purpose: Purpose::Plant },
             ["fresh-clone", part] => Self::FreshClone { part: Part::parse(part)? },
             other => bail!("cannot read `{}`", other.join(" ")),
         };

@@ -22,6 +22,7 @@ mod figure_tests;
 mod figure_time;
 mod fresh_clone;
 mod house;
+mod instructions;
 mod shell;
 mod stopwatch;
 mod test;
@@ -66,6 +67,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::FigureTests { name, selection } => figure_tests::run(&name, &selection),
         Command::FigureTime { name, arguments } => figure_time::run(&name, &arguments),
+        Command::Instructions { purpose } => instructions::run(purpose),
         Command::FreshClone { part } => fresh_clone::run(part),
     }
 }
