@@ -79,12 +79,14 @@ fn reads(call: &Arrival) -> bool {
 }
 
 /// Returns the place of the worker that the most errands are with.
+#[must_use]
 pub fn busiest(before: &[Arrival], crew: &[Worker]) -> usize {
     let errands = |place: &usize| crew.get(*place).map(|of| orphans(before, &[of.id]).len());
     (0..crew.len()).max_by_key(errands).unwrap_or_default()
 }
 
 /// Returns the errands whose last call came from a victim and was not their last step.
+#[must_use]
 pub fn orphans(before: &[Arrival], victims: &[u32]) -> Vec<u32> {
     let mut last = BTreeMap::new();
     for Arrival { request, .. } in before {
