@@ -153,13 +153,14 @@ async fn ends(office: &Office, runs: &[RunId]) -> Result<Vec<Timestamp>, Fault> 
     Ok(ends)
 }
 
-/// Returns how many a second there were from the first fifth to the last.
+/// Returns how many a second there were between the first fifth and the last.
 fn middle(ends: &mut [Timestamp]) -> Option<f64> {
     ends.sort_unstable();
     let fifth = ends.len() / 5;
-    let (from, to) = (ends.get(fifth)?, ends.get(fifth * 4)?);
-    let took = to.since(*from).as_secs_f64();
-    (took > 0.0).then(|| (fifth * 3) as f64 / took)
+    let middle = ends.get(fifth..fifth * 4)?;
+    let (first, last) = (middle.first()?, middle.last()?);
+    let took = last.since(*first).as_secs_f64();
+    (took > 0.0).then(|| (middle.len() - 1) as f64 / took)
 }
 
 impl Point {
