@@ -48,7 +48,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commit::Committer, error::EngineError, flows::KnownFlow, journal, lease::Lease,
-    runtime::Runtime,
+    places::Places, runtime::Runtime,
 };
 use book::{Book, Closed};
 use call::{Call, CallEnd};
@@ -154,6 +154,7 @@ pub(crate) struct Desk {
     pub(crate) lease: Arc<Lease>,
     pub(crate) wish: watch::Receiver<Wish>,
     pub(crate) nudges: Arc<Nudges>,
+    pub(crate) places: Arc<Places>,
 }
 
 /// Wake-ups inside the process. They only save time: each loop also looks by itself.

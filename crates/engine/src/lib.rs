@@ -13,6 +13,7 @@ pub mod journal;
 pub mod lease;
 pub mod live;
 mod patient;
+mod places;
 pub mod program;
 mod rehome;
 pub mod runtime;

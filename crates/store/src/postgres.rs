@@ -14,6 +14,7 @@ mod facts;
 mod failure;
 mod flows;
 mod hint;
+mod home;
 mod index;
 mod lane;
 mod migrate;
@@ -157,8 +158,8 @@ impl PostgresStore {
             store.spawn_jobs(&store.jobs, store.link(Purpose::Ordinary), None);
         }
         for _ in 0..options.appenders {
-            store.spawn_appends(&store.steps);
-            store.spawn_appends(&store.appends);
+            store.spawn_appends(&store.steps, false);
+            store.spawn_appends(&store.appends, true);
         }
         Ok(store)
     }
@@ -192,9 +193,9 @@ impl PostgresStore {
         self.keep(tokio::spawn(task));
     }
 
-    fn spawn_appends(&self, queue: &Arc<Queue<AppendJob>>) {
+    fn spawn_appends(&self, queue: &Arc<Queue<AppendJob>>, gathers: bool) {
         let link = self.link(Purpose::Append);
-        let task = lane::serve_appends(Arc::clone(queue), link, Arc::clone(&self.shared));
+        let task = lane::serve_appends(Arc::clone(queue), link, Arc::clone(&self.shared), gathers);
         self.keep(tokio::spawn(task));
     }
 

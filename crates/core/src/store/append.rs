@@ -92,6 +92,19 @@ pub enum RowChange {
     },
 }
 
+impl RowChange {
+    /// Returns whether the run is its owner's no longer once this is durable.
+    #[must_use]
+    pub const fn gives_up_the_run(&self) -> bool {
+        match self {
+            Self::Keep | Self::Checkpoint(_) => false,
+            Self::Park { .. } | Self::Release { .. } | Self::Finish { .. } | Self::Move { .. } => {
+                true
+            }
+        }
+    }
+}
+
 /// A message that concerns another run or the bus. Applied in a transaction of its own, at least
 /// once, by key.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -23,7 +23,12 @@ use mainstay_core::{
 use serde_json::Value;
 
 use super::{Desk, Nudges, Stop, values::Values};
-use crate::{commit::Committer, live::LiveEvent, runtime::Runtime};
+use crate::{
+    commit::Committer,
+    live::LiveEvent,
+    places::{Leaving, Places},
+    runtime::Runtime,
+};
 
 /// Rows of other tables that go with the next commit.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +54,9 @@ pub(super) struct Book {
     pub(super) runtime: Arc<Runtime>,
     committer: Committer,
     nudges: Arc<Nudges>,
+    places: Arc<Places>,
+    /// Given up when its last commit is accepted, with this.
+    leaving: Option<Leaving>,
     pub(super) wiring: Arc<Wiring>,
     pub(super) run: Projection,
     pub(super) epoch: Epoch,
@@ -79,6 +87,8 @@ impl Book {
             runtime: desk.runtime.clone(),
             committer: desk.committer.clone(),
             nudges: desk.nudges.clone(),
+            places: desk.places.clone(),
+            leaving: None,
             wiring,
             run,
             epoch,
@@ -256,6 +266,7 @@ impl Book {
         // What a message in the inbox may stop is written again.
         let may_stop = matches!(change, RowChange::Park { .. } | RowChange::Finish { .. });
         let kept = may_stop.then(|| (self.rows.clone(), self.side.clone()));
+        let leaving = change.gives_up_the_run().then(|| self.places.leave());
         let news = self.news();
         let side = std::mem::take(&mut self.side);
         let append = Append {
@@ -273,6 +284,7 @@ impl Book {
         };
         match self.committer.append(append).await? {
             Appended::Accepted => {
+                self.leaving = leaving;
                 self.durable = self.head;
                 self.values.tidy(&self.run);
                 self.tell(news);

@@ -35,7 +35,7 @@ pub(super) struct Over {
 struct Session {
     desk: Desk,
     wish: watch::Sender<Wish>,
-    drivers: JoinSet<RunId>,
+    drivers: JoinSet<(RunId, Arc<Notify>)>,
     inboxes: HashMap<RunId, Arc<Notify>>,
     /// Nonces for claims to come; those a claim did not use serve the next.
     nonces: Vec<[u8; 16]>,
@@ -57,8 +57,14 @@ pub(super) async fn run(
     let (wish, wishes) = watch::channel(Wish::Drive);
     let patient = Patient::new(runtime.store.clone(), runtime.clock.clone(), lease.clone());
     let view = Runtime { store: Arc::new(patient), ..Runtime::clone(runtime) };
-    let desk =
-        Desk { runtime: Arc::new(view), committer, lease: lease.clone(), wish: wishes, nudges };
+    let desk = Desk {
+        runtime: Arc::new(view),
+        committer,
+        lease: lease.clone(),
+        wish: wishes,
+        nudges,
+        places: Arc::default(),
+    };
     let end = CancellationToken::new();
     let mut loops = background::start(&desk, &end);
     let mut session = Session {
@@ -151,15 +157,17 @@ impl Session {
             }
             let found = self.claim().await;
             idle = if found > 0 { options.poll.0 } else { (idle * 2).min(options.poll.1) };
-            let full = self.drivers.len() >= options.concurrency;
+            let full = self.driven() >= options.concurrency;
             self.wish_for(full);
             let pause = if found > 0 && !full { Duration::ZERO } else { idle };
             let pause = pause.min(next_beat.saturating_sub(clock.boot()));
             let (nudges, store) = (self.desk.nudges.clone(), self.desk.runtime.store.clone());
+            let places = self.desk.places.clone();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
                 () = self.desk.lease.lost() => {}
+                () = places.left(), if full => {}
                 Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
                 () = nudges.claim.notified(), if !full => idle = options.poll.0,
                 () = store.hinted(), if !full => idle = options.poll.0,
@@ -170,11 +178,12 @@ impl Session {
 
     /// Waits for another place to become free, while places are gathered.
     async fn wait_for_room(&mut self, stop: &CancellationToken, left: Duration) {
-        let clock = self.desk.runtime.clock.clone();
+        let (clock, places) = (self.desk.runtime.clock.clone(), self.desk.places.clone());
         tokio::select! {
             biased;
             () = stop.cancelled() => {}
             () = self.desk.lease.lost() => {}
+            () = places.left() => {}
             Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
             () = clock.sleep(left) => {}
         }
@@ -187,8 +196,11 @@ impl Session {
         self.wish.send_if_modified(|now| std::mem::replace(now, wish) != wish);
     }
 
-    fn driver_ended(&mut self, run_id: Option<RunId>) {
-        if let Some(run_id) = run_id {
+    /// Forgets an ended driver's inbox, unless the run has come back to another driver meanwhile.
+    fn driver_ended(&mut self, ended: Option<(RunId, Arc<Notify>)>) {
+        if let Some((run_id, inbox)) = ended
+            && self.inboxes.get(&run_id).is_some_and(|kept| Arc::ptr_eq(kept, &inbox))
+        {
             self.inboxes.remove(&run_id);
         }
     }
@@ -216,7 +228,14 @@ impl Session {
 
     /// Returns how many more runs it may drive.
     fn room(&self) -> usize {
-        self.desk.runtime.options.concurrency.saturating_sub(self.drivers.len())
+        self.desk.runtime.options.concurrency.saturating_sub(self.driven())
+    }
+
+    /// Returns how many runs have a place: those in their last commit have none any more. So at
+    /// most as many again are leaving.
+    fn driven(&self) -> usize {
+        let drivers = self.drivers.len();
+        drivers - self.desk.places.leaving().min(drivers).min(self.desk.runtime.options.concurrency)
     }
 
     /// Claims what there is room for; returns how many runs came.
@@ -267,10 +286,10 @@ impl Session {
         let inbox = Arc::new(Notify::new());
         self.inboxes.insert(run_id, inbox.clone());
         // A driver's future is large, and a task moves what it is made of several times.
-        let driver = Box::pin(drive(self.desk.clone(), claimed, inbox));
+        let driver = Box::pin(drive(self.desk.clone(), claimed, inbox.clone()));
         self.drivers.spawn(async move {
             driver.await;
-            run_id
+            (run_id, inbox)
         });
     }
 

@@ -11,19 +11,21 @@
 
 mod change;
 mod extras;
-mod home;
 mod local;
 #[cfg(test)]
 mod order;
 mod statement;
 
-use mainstay_core::store::operation::{Append, Appended, RowChange};
+use mainstay_core::{
+    id::RunId,
+    store::operation::{Append, Appended, RowChange},
+};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
-use self::{change::Change, home::Home};
+use self::change::Change;
 pub(super) use self::{extras::push_stored, statement::is_plain};
-use super::{connect::Link, failure::Failed, shared::Shared};
+use super::{connect::Link, failure::Failed, home::Home, shared::Shared};
 use crate::{sound, wire};
 
 /// A victim of a deadlock is tried again this often.
@@ -34,6 +36,18 @@ struct Part<'a> {
     place: usize,
     part: &'a Append,
     change: Option<Change>,
+}
+
+impl Part<'_> {
+    const fn run_id(&self) -> RunId {
+        self.part.run_id
+    }
+}
+
+/// Returns the lowest and the highest run of a batch.
+fn span(batch: &[Part<'_>]) -> (Uuid, Uuid) {
+    let run = |part: Option<&Part<'_>>| part.map(|p| p.run_id().uuid()).unwrap_or_default();
+    (run(batch.first()), run(batch.last()))
 }
 
 /// Appends `parts`; the answers stand in their order.
@@ -152,7 +166,7 @@ async fn insert(
     batch: &[Part<'_>],
 ) -> Result<Vec<Uuid>, Failed> {
     for _ in 0..TRIES {
-        let home = Home::of(sql, shared, batch).await?;
+        let home = Home::of(sql, shared, batch.iter().map(Part::run_id)).await?;
         let statement = statement::build(shared, home, batch)?;
         match statement.query_scalar()?.fetch_all(&mut *sql).await.map_err(Failed::from) {
             Err(Failed::Victim(_)) => {}

@@ -29,6 +29,11 @@ const TRIES: u32 = 8;
 /// second, so the session is over before the looks are.
 const LOOKS: u32 = 20;
 
+/// A statement for more than a step costs as much as the rows of three to five, whatever it holds.
+/// While several runs bring such parts, it waits for so many of them, but not longer than this.
+const GATHERED: usize = 8;
+const LONGEST_GATHERING: Duration = Duration::from_millis(2);
+
 /// One operation, and who waits for it.
 pub(super) struct Job {
     operation: Operation,
@@ -145,12 +150,19 @@ pub(super) async fn serve_appends(
     queue: Arc<Queue<AppendJob>>,
     mut link: Link,
     shared: Arc<Shared>,
+    gathers: bool,
 ) {
+    let mut last = 0;
     loop {
+        // One run alone never waits for others: its next part comes after the answer to this one.
+        if gathers && last > 1 {
+            queue.gather(GATHERED, LONGEST_GATHERING).await;
+        }
         let jobs = queue.next(one_commit).await;
         if jobs.is_empty() {
             return link.close().await;
         }
+        last = jobs.len();
         commit(&mut link, &shared, jobs).await;
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -65,6 +66,26 @@ impl<T> Queue<T> {
                 }
                 if state.closed {
                     return Vec::new();
+                }
+            }
+            moved.await;
+        }
+    }
+
+    /// Waits for a first job, and then until so many are there or so much time has passed.
+    pub(super) async fn gather(&self, jobs: usize, longest: Duration) {
+        self.reach(1).await;
+        // Too few in that time are few that come at all.
+        let _ = tokio::time::timeout(longest, self.reach(jobs)).await;
+    }
+
+    async fn reach(&self, jobs: usize) {
+        loop {
+            let moved = self.moved.notified();
+            {
+                let state = self.state();
+                if state.closed || state.jobs.len() >= jobs {
+                    return;
                 }
             }
             moved.await;

@@ -6,9 +6,9 @@ use mainstay_core::{
 };
 use sqlx::PgConnection;
 
-use super::{Part, home::Home};
+use super::{Part, span};
 use crate::{
-    postgres::{failure::Failed, shared::Shared, sql::Sql},
+    postgres::{failure::Failed, home::Home, shared::Shared, sql::Sql},
     wire,
 };
 
@@ -106,7 +106,7 @@ pub(super) fn push_locks(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
     );
     home.push(sql, "runs");
     sql.push(" WHERE run_id = c.run_id");
-    home.push_bounds(sql, "run_id", batch);
+    home.push_bounds(sql, "run_id", span(batch));
     sql.push(
         " FOR UPDATE) r),
         barred AS MATERIALIZED (
@@ -141,7 +141,7 @@ pub(super) fn push_changes(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
     );
     sql.push_array(runs.clone(), "uuid[]");
     sql.push(")");
-    home.push_bounds(sql, "r.run_id", batch);
+    home.push_bounds(sql, "r.run_id", span(batch));
     sql.push(
         "),
         given_up AS (
@@ -150,14 +150,19 @@ pub(super) fn push_changes(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
     sql.push_array(runs, "uuid[]");
     sql.push(
         ") AND run_id IN (SELECT run_id FROM due WHERE status IS NOT NULL)),
-        queued AS (
-            INSERT INTO mainstay.ready (run_id, lane, priority, tenant)
-            SELECT run_id, new_lane, priority, tenant FROM due WHERE status = 'queued'
-            ORDER BY part ON CONFLICT DO NOTHING),
         noted AS (
             INSERT INTO mainstay.run_changes (run_id)
             SELECT run_id FROM due WHERE status IS NOT NULL ORDER BY part)",
     );
+    if changes(batch).any(|(.., change)| change.status == Some(RunStatus::Queued)) {
+        sql.push(
+            ",
+        queued AS (
+            INSERT INTO mainstay.ready (run_id, lane, priority, tenant)
+            SELECT run_id, new_lane, priority, tenant FROM due WHERE status = 'queued'
+            ORDER BY part ON CONFLICT DO NOTHING)",
+        );
+    }
     push_ends(sql, batch);
 }
 

@@ -14,10 +14,11 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Part, TRIES, home::Home, note_calm, statement, why_not};
+use super::{Part, TRIES, note_calm, statement, why_not};
 use crate::postgres::{
     connect::finish,
     failure::{Failed, of_author},
+    home::Home,
     shared::Shared,
 };
 
@@ -34,7 +35,7 @@ pub(super) async fn commit(
     part: &Part<'_>,
 ) -> Result<Appended, Failed> {
     for _ in 0..TRIES {
-        let home = Home::of(sql, shared, std::slice::from_ref(part)).await?;
+        let home = Home::of(sql, shared, std::iter::once(part.run_id())).await?;
         match attempt(sql, shared, home, part).await {
             Ok(true) => {
                 shared.note_commit();

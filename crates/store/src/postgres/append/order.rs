@@ -6,10 +6,10 @@ use std::{sync::Arc, time::Duration};
 use mainstay_testing::postgres::TestDatabase;
 use sqlx::{Connection, PgConnection};
 
-use super::{Part, change, home::Home, statement, take_distinct};
+use super::{Part, change, statement, take_distinct};
 use crate::{
     conformance::{ManualClock, Owner, Subject, World},
-    postgres::{PostgresOptions, PostgresStore, failure::Failed, shared::Shared},
+    postgres::{PostgresOptions, PostgresStore, failure::Failed, home::Home, shared::Shared},
 };
 
 /// Four owned runs, ascending, and the server they are on.

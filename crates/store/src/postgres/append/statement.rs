@@ -6,11 +6,12 @@ use mainstay_core::{
     store::operation::{Append, RowChange},
 };
 
-use super::{Part, change, extras, home::Home};
+use super::{Part, change, extras, span};
 use crate::{
     payload,
     postgres::{
         failure::Failed,
+        home::Home,
         shared::Shared,
         sql::{Row, Sql},
     },
@@ -138,7 +139,7 @@ fn push_before(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
                   AND j.link = p.seen AND j.epoch = p.epoch
                   AND j.kind NOT IN ('parked', 'released', 'finished', 'moved', 'rehomed')",
     );
-    home.push_bounds(sql, "j.run_id", batch);
+    home.push_bounds(sql, "j.run_id", span(batch));
     sql.push(" LIMIT 1) b");
 }
 
