@@ -1,9 +1,9 @@
 //! A worker: a session with a lease, drivers for the runs it claims, and the loops in the
 //! background that any worker may run.
 
+mod ahead;
 mod background;
 mod control;
-mod gather;
 mod proof;
 mod rescue;
 mod revive;

@@ -75,7 +75,7 @@ impl Default for PostgresOptions {
     fn default() -> Self {
         Self {
             clock: StoreClock::default(),
-            appenders: 1,
+            appenders: 2,
             connections: 4,
             patience: Duration::from_secs(30),
         }
@@ -90,8 +90,8 @@ impl PostgresOptions {
         self
     }
 
-    /// Commits steps on this many connections, and as many commit what is more than a step; 1 unless
-    /// told. More give smaller batches.
+    /// Commits steps on this many connections; 2 unless told. More give smaller batches. What is more
+    /// than a step is committed on one.
     #[must_use]
     pub fn with_appenders(mut self, appenders: usize) -> Self {
         self.appenders = appenders.max(1);
@@ -158,9 +158,9 @@ impl PostgresStore {
             store.spawn_jobs(&store.jobs, store.link(Purpose::Ordinary), None);
         }
         for _ in 0..options.appenders {
-            store.spawn_appends(&store.steps, false);
-            store.spawn_appends(&store.appends, true);
+            store.spawn_appends(&store.steps, lane::serve_steps);
         }
+        store.spawn_appends(&store.appends, lane::serve_appends);
         Ok(store)
     }
 
@@ -193,9 +193,12 @@ impl PostgresStore {
         self.keep(tokio::spawn(task));
     }
 
-    fn spawn_appends(&self, queue: &Arc<Queue<AppendJob>>, gathers: bool) {
-        let link = self.link(Purpose::Append);
-        let task = lane::serve_appends(Arc::clone(queue), link, Arc::clone(&self.shared), gathers);
+    fn spawn_appends<F: Future<Output = ()> + Send + 'static>(
+        &self,
+        queue: &Arc<Queue<AppendJob>>,
+        serve: fn(Arc<Queue<AppendJob>>, Link, Arc<Shared>) -> F,
+    ) {
+        let task = serve(Arc::clone(queue), self.link(Purpose::Append), Arc::clone(&self.shared));
         self.keep(tokio::spawn(task));
     }
 

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{background, gather::Gathering, proof::Proof, rescue};
+use super::{ahead::Ahead, background, proof::Proof, rescue};
 use crate::{
     commit::Committer,
     drive::{Desk, Drive, Nudges, Stop, Wish, migrate::migrate},
@@ -42,7 +42,7 @@ struct Session {
     claimed: u64,
     /// The versions it can drive, and those it can take over to one of them.
     lanes: Vec<FlowVersion>,
-    gathering: Gathering,
+    ahead: Ahead<ClaimedRun>,
 }
 
 pub(super) async fn run(
@@ -75,7 +75,7 @@ pub(super) async fn run(
         nonces: Vec::new(),
         claimed: 0,
         lanes,
-        gathering: Gathering::default(),
+        ahead: Ahead::default(),
     };
     session.work(stop).await;
     let lost = lease.is_lost();
@@ -148,18 +148,15 @@ impl Session {
             while let Some(ended) = self.drivers.try_join_next() {
                 self.driver_ended(ended.ok());
             }
-            let (room, places) = (self.room(), options.concurrency);
-            if let Some(left) = self.gathering.left(clock.boot(), room, places) {
-                self.wish_for(true);
-                let left = left.min(next_beat.saturating_sub(clock.boot()));
-                self.wait_for_room(stop, left).await;
-                continue;
-            }
-            let found = self.claim().await;
+            self.seat(clock.boot());
+            let wanted = self.ahead.wanted(clock.boot(), self.room(), options.concurrency);
+            let found = self.claim(wanted).await;
+            self.seat(clock.boot());
             idle = if found > 0 { options.poll.0 } else { (idle * 2).min(options.poll.1) };
             let full = self.driven() >= options.concurrency;
             self.wish_for(full);
             let pause = if found > 0 && !full { Duration::ZERO } else { idle };
+            let pause = pause.min(self.ahead.left(clock.boot()).unwrap_or(pause));
             let pause = pause.min(next_beat.saturating_sub(clock.boot()));
             let (nudges, store) = (self.desk.nudges.clone(), self.desk.runtime.store.clone());
             let places = self.desk.places.clone();
@@ -176,16 +173,10 @@ impl Session {
         }
     }
 
-    /// Waits for another place to become free, while places are gathered.
-    async fn wait_for_room(&mut self, stop: &CancellationToken, left: Duration) {
-        let (clock, places) = (self.desk.runtime.clock.clone(), self.desk.places.clone());
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => {}
-            () = self.desk.lease.lost() => {}
-            () = places.left() => {}
-            Some(ended) = self.drivers.join_next() => self.driver_ended(ended.ok()),
-            () = clock.sleep(left) => {}
+    /// Begins the runs that there are places for.
+    fn seat(&mut self, now: Duration) {
+        while let Some(run) = self.ahead.next(now, self.room()) {
+            self.spawn(run);
         }
     }
 
@@ -198,6 +189,7 @@ impl Session {
 
     /// Forgets an ended driver's inbox, unless the run has come back to another driver meanwhile.
     fn driver_ended(&mut self, ended: Option<(RunId, Arc<Notify>)>) {
+        self.ahead.freed();
         if let Some((run_id, inbox)) = ended
             && self.inboxes.get(&run_id).is_some_and(|kept| Arc::ptr_eq(kept, &inbox))
         {
@@ -238,9 +230,9 @@ impl Session {
         drivers - self.desk.places.leaving().min(drivers).min(self.desk.runtime.options.concurrency)
     }
 
-    /// Claims what there is room for; returns how many runs came.
-    async fn claim(&mut self) -> usize {
-        let limit = self.room().min(CLAIM_BATCH);
+    /// Claims up to so many runs; returns how many came.
+    async fn claim(&mut self, wanted: usize) -> usize {
+        let limit = wanted.min(CLAIM_BATCH);
         if limit == 0 || *self.wish.borrow() == Wish::Drain {
             return 0;
         }
@@ -268,9 +260,12 @@ impl Session {
         };
         self.nonces.retain(|nonce| claimed.iter().all(|run| run.nonce != *nonce));
         let count = claimed.len();
-        self.gathering.claimed(count, limit);
         self.claimed += count as u64;
-        claimed.into_iter().for_each(|run| self.spawn(run));
+        for run in &claimed {
+            // A message may come before the driver does.
+            self.inboxes.insert(run.run.run_id, Arc::default());
+        }
+        self.ahead.keep(claimed, limit, self.desk.runtime.clock.boot());
         count
     }
 
@@ -283,8 +278,7 @@ impl Session {
 
     fn spawn(&mut self, claimed: ClaimedRun) {
         let run_id = claimed.run.run_id;
-        let inbox = Arc::new(Notify::new());
-        self.inboxes.insert(run_id, inbox.clone());
+        let inbox = self.inboxes.entry(run_id).or_default().clone();
         // A driver's future is large, and a task moves what it is made of several times.
         let driver = Box::pin(drive(self.desk.clone(), claimed, inbox.clone()));
         self.drivers.spawn(async move {
@@ -296,6 +290,9 @@ impl Session {
     /// Lets drivers come to a boundary, for at most the drain time; beats go on.
     async fn drain(&mut self) {
         self.wish.send_replace(Wish::Drain);
+        while let Some(run) = self.ahead.pop() {
+            self.spawn(run);
+        }
         let clock = self.desk.runtime.clock.clone();
         let options = self.desk.runtime.options.clone();
         let end = clock.boot() + options.drain;

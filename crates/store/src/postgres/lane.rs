@@ -145,17 +145,33 @@ async fn recover(
     None
 }
 
-/// Commits one batch after the other until the queue is closed.
+/// Commits one batch of steps after the other until the queue is closed. Several connections do so:
+/// one computes while another waits for its disk.
+pub(super) async fn serve_steps(
+    queue: Arc<Queue<AppendJob>>,
+    mut link: Link,
+    shared: Arc<Shared>,
+) {
+    loop {
+        let (jobs, at_work) = queue.next_beside(one_commit).await;
+        if jobs.is_empty() {
+            return link.close().await;
+        }
+        commit(&mut link, &shared, jobs).await;
+        drop(at_work);
+    }
+}
+
+/// Commits what is more than a step until the queue is closed.
 pub(super) async fn serve_appends(
     queue: Arc<Queue<AppendJob>>,
     mut link: Link,
     shared: Arc<Shared>,
-    gathers: bool,
 ) {
     let mut last = 0;
     loop {
         // One run alone never waits for others: its next part comes after the answer to this one.
-        if gathers && last > 1 {
+        if last > 1 {
             queue.gather(GATHERED, LONGEST_GATHERING).await;
         }
         let jobs = queue.next(one_commit).await;

@@ -19,12 +19,34 @@ pub(super) struct Queue<T> {
 struct State<T> {
     jobs: VecDeque<T>,
     closed: bool,
+    /// How many are at work on a batch that others begin theirs beside, and how large the last was.
+    at_work: usize,
+    last: usize,
+}
+
+impl<T> State<T> {
+    fn pick(&mut self, mut picks: impl FnMut(&T) -> bool) -> Vec<T> {
+        let (batch, rest): (Vec<_>, Vec<_>) = self.jobs.drain(..).partition(|job| picks(job));
+        self.jobs.extend(rest);
+        batch
+    }
+}
+
+/// Somebody who is at work on a batch.
+#[derive(Debug)]
+pub(super) struct AtWork<'a, T>(&'a Queue<T>);
+
+impl<T> Drop for AtWork<'_, T> {
+    fn drop(&mut self) {
+        self.0.state().at_work -= 1;
+        self.0.moved.notify_one();
+    }
 }
 
 impl<T> Queue<T> {
     /// Makes an empty queue.
     pub(super) fn new() -> Self {
-        let state = Mutex::new(State { jobs: VecDeque::new(), closed: false });
+        let state = Mutex::new(State { jobs: VecDeque::new(), closed: false, at_work: 0, last: 0 });
         Self { state, moved: Notify::new() }
     }
 
@@ -54,17 +76,43 @@ impl<T> Queue<T> {
     /// Waits for the next jobs: those that a fresh `picker` picks, asked about each in order. The
     /// others keep their places. Empty once the queue is closed and done.
     pub(super) async fn next<P: FnMut(&T) -> bool>(&self, picker: impl Fn() -> P) -> Vec<T> {
+        self.take(|state| state.pick(picker())).await
+    }
+
+    /// Waits for the next jobs like [`next`](Self::next), and while others are at work on a batch,
+    /// until as many are there as that one has: it is not divided among more of them.
+    pub(super) async fn next_beside<P: FnMut(&T) -> bool>(
+        &self,
+        picker: impl Fn() -> P,
+    ) -> (Vec<T>, Option<AtWork<'_, T>>) {
+        let batch = self.take(|state| {
+            if state.at_work > 0 && state.jobs.len() < state.last {
+                return Vec::new();
+            }
+            let batch = state.pick(picker());
+            if !batch.is_empty() {
+                state.at_work += 1;
+                state.last = batch.len();
+            }
+            batch
+        });
+        let batch = batch.await;
+        let at_work = (!batch.is_empty()).then(|| AtWork(self));
+        (batch, at_work)
+    }
+
+    async fn take(&self, mut take: impl FnMut(&mut State<T>) -> Vec<T>) -> Vec<T> {
         loop {
             // Made before the look at the queue, so that no push falls between the two.
             let moved = self.moved.notified();
             {
                 let mut state = self.state();
-                let batch = take(&mut state.jobs, picker());
+                let batch = take(&mut state);
                 if !batch.is_empty() {
                     self.pass_on(&state);
                     return batch;
                 }
-                if state.closed {
+                if state.closed && state.jobs.is_empty() {
                     return Vec::new();
                 }
             }
@@ -75,7 +123,7 @@ impl<T> Queue<T> {
     /// Waits for a first job, and then until so many are there or so much time has passed.
     pub(super) async fn gather(&self, jobs: usize, longest: Duration) {
         self.reach(1).await;
-        // Too few in that time are few that come at all.
+        // Too few in that time are all that come.
         let _ = tokio::time::timeout(longest, self.reach(jobs)).await;
     }
 
@@ -104,14 +152,10 @@ impl<T> Queue<T> {
     }
 }
 
-fn take<T>(jobs: &mut VecDeque<T>, mut picks: impl FnMut(&T) -> bool) -> Vec<T> {
-    let (batch, rest): (Vec<_>, Vec<_>) = jobs.drain(..).partition(|job| picks(job));
-    jobs.extend(rest);
-    batch
-}
-
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
+
     use super::*;
 
     #[tokio::test]
@@ -125,5 +169,39 @@ mod tests {
         assert_eq!(queue.push(6), Err(6));
         assert_eq!(queue.next(|| |_: &i32| true).await, [2, 4]);
         assert_eq!(queue.next(|| |_: &i32| true).await, [0; 0]);
+    }
+
+    #[tokio::test]
+    async fn a_batch_beside_another_has_as_many_jobs_or_waits_until_that_is_done() {
+        let queue = Queue::new();
+        let all = || |_: &i32| true;
+        let push = |jobs: &[i32]| jobs.iter().for_each(|job| queue.push(*job).unwrap());
+        push(&[1, 2, 3]);
+        let (first, at_work) = queue.next_beside(all).await;
+        assert_eq!(first, [1, 2, 3]);
+        push(&[4, 5]);
+        assert!(queue.next_beside(all).now_or_never().is_none(), "fewer than three");
+        push(&[6]);
+        let (second, beside) = queue.next_beside(all).await;
+        assert_eq!(second, [4, 5, 6]);
+        push(&[7]);
+        let waits = async { queue.next_beside(all).await.0 };
+        let done = async { drop((at_work, beside)) };
+        assert_eq!(tokio::join!(waits, done).0, [7]);
+        queue.close();
+        assert_eq!(queue.next_beside(all).await.0, [0; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn jobs_are_gathered_until_there_are_enough_or_it_has_taken_too_long() {
+        let queue = Queue::new();
+        let longest = Duration::from_millis(2);
+        queue.push(1).unwrap();
+        let began = tokio::time::Instant::now();
+        queue.gather(2, longest).await;
+        assert_eq!(began.elapsed(), longest, "one is not enough");
+        queue.push(2).unwrap();
+        queue.gather(2, longest).await;
+        assert_eq!(began.elapsed(), longest, "two are");
     }
 }
