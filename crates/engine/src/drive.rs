@@ -47,8 +47,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    commit::Committer, error::EngineError, flows::KnownFlow, journal, lease::Lease,
-    places::Places, runtime::Runtime,
+    commit::Committer, error::EngineError, flows::KnownFlow, journal, lease::Lease, places::Places,
+    runtime::Runtime,
 };
 use book::{Book, Closed};
 use call::{Call, CallEnd};

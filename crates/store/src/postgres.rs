@@ -13,6 +13,7 @@ mod deliver;
 mod facts;
 mod failure;
 mod flows;
+mod front;
 mod hint;
 mod home;
 mod index;

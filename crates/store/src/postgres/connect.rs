@@ -26,7 +26,7 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
-    const fn settings(self) -> &'static str {
+    pub(super) const fn settings(self) -> &'static str {
         match self {
             Self::Append => {
                 "SET plan_cache_mode = force_generic_plan; SET jit = off;

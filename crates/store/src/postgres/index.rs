@@ -10,7 +10,11 @@ use mainstay_core::{
 };
 use sqlx::{Connection, PgConnection, Postgres, QueryBuilder, Row, postgres::PgRow};
 
-use super::{connect::finish, failure::Failed, shared::flow_version};
+use super::{
+    connect::finish,
+    failure::Failed,
+    shared::{Shared, flow_version},
+};
 use crate::wire;
 
 /// Two refreshes at once could write the older view last; the second leaves it to the first. Lost
@@ -23,8 +27,8 @@ const COLUMNS: &str = "run_id, parent, created_at, lane, status, tenant, tags, w
 const REFRESH: &str = "
 WITH noted AS (
     DELETE FROM mainstay.run_changes WHERE change = ANY(ARRAY(
-        SELECT change FROM mainstay.run_changes ORDER BY change LIMIT $1))
-    RETURNING run_id),
+        SELECT change FROM mainstay.run_changes WHERE change >= $2 ORDER BY change LIMIT $1))
+    RETURNING change, run_id),
 behind AS MATERIALIZED (SELECT DISTINCT run_id FROM noted),
 written AS (
     INSERT INTO mainstay.run_index AS i
@@ -35,22 +39,33 @@ written AS (
     ON CONFLICT (run_id) DO UPDATE
     SET lane = excluded.lane, status = excluded.status, wait = excluded.wait
     RETURNING 1)
-SELECT count(*) FROM written";
+SELECT (SELECT count(*) FROM written), (SELECT min(change) FROM noted)";
 
 /// Brings the list up to date with up to `limit` notes. Returns how many rows it wrote.
-pub(super) async fn refresh_index(sql: &mut PgConnection, limit: u32) -> Result<u64, Failed> {
+pub(super) async fn refresh_index(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    limit: u32,
+) -> Result<u64, Failed> {
     let mut transaction = sql.begin().await?;
-    let written = refresh_within(&mut transaction, limit).await;
+    let written = refresh_within(&mut transaction, shared, limit).await;
     finish(transaction, written.is_ok()).await?;
     written
 }
 
-async fn refresh_within(sql: &mut PgConnection, limit: u32) -> Result<u64, Failed> {
+async fn refresh_within(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    limit: u32,
+) -> Result<u64, Failed> {
     if !sqlx::query_scalar::<_, bool>(ALONE).fetch_one(&mut *sql).await? {
         return Ok(0);
     }
-    let refresh = sqlx::query_scalar(REFRESH).bind(i64::from(limit));
-    wire::count(refresh.fetch_one(sql).await?).map_err(Failed::from)
+    let look = shared.look(&shared.changes);
+    let refresh = sqlx::query(REFRESH).bind(i64::from(limit)).bind(look.from());
+    let refreshed = refresh.fetch_one(sql).await?;
+    look.found(refreshed.try_get(1)?);
+    wire::count(refreshed.try_get(0)?).map_err(Failed::from)
 }
 
 /// Empties the list and builds it anew.

@@ -147,11 +147,7 @@ async fn recover(
 
 /// Commits one batch of steps after the other until the queue is closed. Several connections do so:
 /// one computes while another waits for its disk.
-pub(super) async fn serve_steps(
-    queue: Arc<Queue<AppendJob>>,
-    mut link: Link,
-    shared: Arc<Shared>,
-) {
+pub(super) async fn serve_steps(queue: Arc<Queue<AppendJob>>, mut link: Link, shared: Arc<Shared>) {
     loop {
         let (jobs, at_work) = queue.next_beside(one_commit).await;
         if jobs.is_empty() {

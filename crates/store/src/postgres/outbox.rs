@@ -3,7 +3,7 @@
 use mainstay_core::{id::RunId, store::row::OutboxRow};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 
-use super::failure::Failed;
+use super::{failure::Failed, shared::Shared};
 use crate::wire;
 
 fn outbox_row(row: &PgRow) -> Result<OutboxRow, Failed> {
@@ -16,10 +16,17 @@ fn outbox_row(row: &PgRow) -> Result<OutboxRow, Failed> {
 }
 
 /// Returns messages to others, oldest first.
-pub(super) async fn outbox(sql: &mut PgConnection, limit: u32) -> Result<Vec<OutboxRow>, Failed> {
-    let find = "SELECT run_id, position, n, message FROM mainstay.outbox
-                WHERE shard = 0 ORDER BY sent LIMIT $1";
-    let rows = sqlx::query(find).bind(i64::from(limit)).fetch_all(sql).await?;
+pub(super) async fn outbox(
+    sql: &mut PgConnection,
+    shared: &Shared,
+    limit: u32,
+) -> Result<Vec<OutboxRow>, Failed> {
+    let find = "SELECT run_id, position, n, message, sent FROM mainstay.outbox
+                WHERE shard = 0 AND sent >= $2 ORDER BY sent LIMIT $1";
+    let look = shared.look(&shared.outbox);
+    let find = sqlx::query(find).bind(i64::from(limit)).bind(look.from());
+    let rows = find.fetch_all(sql).await?;
+    look.found(rows.first().map(|row| row.try_get("sent")).transpose()?);
     rows.iter().map(outbox_row).collect()
 }
 

@@ -59,7 +59,9 @@ pub(super) async fn perform(
         O::FireTimers(request) => {
             Reply::FireTimers(timers::fire_timers(link.ready().await?, shared, *request).await?)
         }
-        O::Outbox(limit) => Reply::Outbox(outbox::outbox(link.ready().await?, *limit).await?),
+        O::Outbox(limit) => {
+            Reply::Outbox(outbox::outbox(link.ready().await?, shared, *limit).await?)
+        }
         O::OutboxDone(rows) => {
             Reply::OutboxDone(outbox::outbox_done(link.ready().await?, rows).await?)
         }
@@ -68,7 +70,7 @@ pub(super) async fn perform(
             Reply::Decide(reviews::decide(link.ready().await?, shared, decision).await?)
         }
         O::RefreshIndex(limit) => {
-            Reply::RefreshIndex(index::refresh_index(link.ready().await?, *limit).await?)
+            Reply::RefreshIndex(index::refresh_index(link.ready().await?, shared, *limit).await?)
         }
         O::RebuildIndex(()) => {
             Reply::RebuildIndex(index::rebuild_index(link.ready().await?).await?)

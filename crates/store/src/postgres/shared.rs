@@ -12,7 +12,11 @@ use std::{
 use mainstay_core::{flow::FlowVersion, id::RunId, time::Timestamp};
 use sqlx::{PgConnection, Row};
 
-use super::{failure::Failed, week::Weeks};
+use super::{
+    failure::Failed,
+    front::{Front, Look},
+    week::Weeks,
+};
 use crate::{clock::StoreClock, wire};
 
 /// Caches of what never changes, and the store's clock.
@@ -21,6 +25,12 @@ pub(super) struct Shared {
     pub(super) clock: StoreClock,
     pub(super) patience: Duration,
     pub(super) weeks: Weeks,
+    /// Where the queue of each lane and priority begins.
+    pub(super) ready: Front<(i32, i16)>,
+    /// Where the notes for the searchable list begin.
+    pub(super) changes: Front<()>,
+    /// Where the messages to others begin.
+    pub(super) outbox: Front<()>,
     commits: AtomicU64,
     lanes: Mutex<HashMap<FlowVersion, i32>>,
     shaky: Mutex<HashSet<RunId>>,
@@ -45,6 +55,16 @@ impl Shared {
     /// Returns the simulated time as statements take it; `None` for the server's clock.
     pub(super) fn simulated(&self) -> Option<i64> {
         self.clock.simulated_now().map(Timestamp::micros)
+    }
+
+    /// Returns whether the whole of a queue is to be looked at: under a simulated clock always.
+    pub(super) fn is_due<K: Ord + Copy>(&self, front: &Front<K>) -> bool {
+        self.simulated().is_some() || front.is_due()
+    }
+
+    /// Begins a look at one of the queues that have one order for all.
+    pub(super) fn look<'a>(&self, front: &'a Front<()>) -> Look<'a> {
+        front.look(self.is_due(front))
     }
 
     /// Remembers whether a run has crashed, as a claim or a takeover of ours saw it: only then does

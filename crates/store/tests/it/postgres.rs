@@ -320,6 +320,8 @@ async fn a_claim_whose_answer_was_lost_is_found_again() {
     let first = world.store.claim(wish.clone()).await.unwrap();
     assert_eq!(first[0].run.run_id, run_id);
 
+    // Something to claim, so that the second try gets as far as its lock.
+    world.start(world.new_run().unwrap()).await.unwrap();
     let one = PostgresOptions::default().with_clock(world.clock.clone()).with_connections(1);
     let store = PostgresStore::connect(&url, one).await.unwrap();
     let mut held = sql.begin().await.unwrap();
