@@ -23,6 +23,8 @@ pub(crate) struct Claim {
     pub(super) bar: Bar,
     /// Whether the value is the same on every machine.
     pub(super) kind: Kind,
+    /// How often it is measured. Odd, so that the median is a value that was measured.
+    pub(super) rounds: usize,
     /// Whether `--quick` leaves it out.
     pub(super) pace: Pace,
 }
@@ -33,8 +35,17 @@ pub(crate) struct Claim {
 pub(crate) enum Kind {
     /// The same everywhere: one run decides.
     Exact,
-    /// A time or a rate: the median of five runs decides.
+    /// A time or a rate: the median of five runs decides, or of as many as the claim says.
     Timing,
+}
+
+impl Kind {
+    const fn rounds(self) -> usize {
+        match self {
+            Self::Exact => 1,
+            Self::Timing => 5,
+        }
+    }
 }
 
 /// Whether a claim is fit for every CI run.
@@ -60,6 +71,7 @@ struct Row {
     figure: Option<String>,
     bar: Option<String>,
     kind: Kind,
+    rounds: Option<usize>,
     #[serde(default)]
     slow: bool,
 }
@@ -91,6 +103,10 @@ fn accept(row: Row) -> Result<Claim> {
     if row.sentence.trim().is_empty() || row.command.trim().is_empty() {
         bail!("has no sentence or no command");
     }
+    let rounds = row.rounds.unwrap_or(row.kind.rounds());
+    if rounds % 2 == 0 {
+        bail!("its rounds are not odd: then no median was measured");
+    }
     Ok(Claim {
         id: row.id,
         sentence: row.sentence,
@@ -98,6 +114,7 @@ fn accept(row: Row) -> Result<Claim> {
         figure,
         bar: bar.parse()?,
         kind: row.kind,
+        rounds,
         pace: if row.slow { Pace::Slow } else { Pace::Quick },
     })
 }
@@ -143,6 +160,13 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_timing_entry_has_five_rounds_or_as_many_as_it_says() {
+        assert_eq!(claim("true", "timing").rounds, 5);
+        let long = SOUND.replace("\"exact\"", "\"timing\"\nrounds = 1");
+        assert_eq!(read(&long).unwrap()[0].rounds, 1);
+    }
+
+    #[test]
     fn planted_faults_refuse_the_file() {
         let without = |key: &str| -> String {
             SOUND
@@ -157,6 +181,7 @@ pub(super) mod tests {
             (SOUND.replace("== 0 bytes", "about 0"), "cannot read the bar `about 0`"),
             (SOUND.replace("\"exact\"", "\"roughly\""), "unknown variant"),
             (SOUND.replace("backbone-4a", "four"), "an area and a number"),
+            (format!("{SOUND}rounds = 2"), "not odd"),
             (format!("{SOUND}mood = \"good\""), "unknown field"),
             (format!("{SOUND}{SOUND}"), "stands there twice"),
         ] {

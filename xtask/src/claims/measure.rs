@@ -10,8 +10,6 @@ use crate::shell;
 
 /// A command that ends with this was skipped; its last line says why.
 const SKIPPED: i32 = 77;
-/// Runs of a `timing` claim. Odd, so that the median is a value that was measured.
-const ROUNDS: usize = 5;
 
 /// A named number with its unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,14 +34,10 @@ enum Round {
     Skipped(String),
 }
 
-/// Measures a claim as often as its kind asks for.
+/// Measures a claim as often as it asks for.
 pub(super) fn measure(claim: &Claim) -> Verdict {
-    let rounds = match claim.kind {
-        Kind::Exact => 1,
-        Kind::Timing => ROUNDS,
-    };
     let mut figures = Vec::new();
-    for _ in 0..rounds {
+    for _ in 0..claim.rounds {
         match round(claim) {
             Ok(Round::Measured(figure)) => figures.push(figure),
             Ok(Round::Skipped(reason)) => return Verdict::Skipped { reason },

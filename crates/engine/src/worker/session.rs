@@ -51,7 +51,8 @@ pub(super) async fn run(
     stop: &CancellationToken,
 ) -> Result<Over, EngineError> {
     let lanes = lanes(runtime).await?;
-    let (lease, proof) = open(runtime, name, lanes.clone()).await?;
+    let opened = runtime.clock.boot();
+    let (lease, proof) = open(runtime, name, lanes.clone(), opened).await?;
     let nudges = Arc::new(Nudges::default());
     let committer = Committer::new(runtime.store.clone(), runtime.clock.clone(), lease.clone());
     let (wish, wishes) = watch::channel(Wish::Drive);
@@ -77,7 +78,7 @@ pub(super) async fn run(
         lanes,
         ahead: Ahead::default(),
     };
-    session.work(stop).await;
+    session.work(stop, opened).await;
     let lost = lease.is_lost();
     if !lost {
         session.drain().await;
@@ -107,6 +108,7 @@ async fn open(
     runtime: &Arc<Runtime>,
     name: &str,
     lanes: Vec<FlowVersion>,
+    opened: Duration,
 ) -> Result<(Arc<Lease>, Option<Proof>), EngineError> {
     let draw = runtime.entropy.draw();
     let mut random = [0; 10];
@@ -114,7 +116,6 @@ async fn open(
     let session = SessionId::new(runtime.clock.now(), random);
     let proof =
         runtime.options.proof_dir.as_deref().and_then(|dir| Proof::make(dir, session, draw));
-    let sent = runtime.clock.boot();
     let request = OpenSession {
         session,
         name: name.to_owned(),
@@ -123,15 +124,16 @@ async fn open(
         proof: proof.as_ref().map(Proof::described),
     };
     runtime.store.open_session(request).await?;
-    Ok((Arc::new(Lease::begin(session, sent, runtime.options.fence)), proof))
+    Ok((Arc::new(Lease::begin(session, opened, runtime.options.fence)), proof))
 }
 
 impl Session {
-    /// Claims and drives until the stop or the loss of the lease, with a beat in between.
-    async fn work(&mut self, stop: &CancellationToken) {
+    /// Claims and drives until the stop or the loss of the lease, with a beat in between. The first is
+    /// due by the time at which the session was asked for: its lease runs since then.
+    async fn work(&mut self, stop: &CancellationToken, opened: Duration) {
         let options = self.desk.runtime.options.clone();
         let clock = self.desk.runtime.clock.clone();
-        let (mut idle, mut next_beat) = (options.poll.0, clock.boot() + options.beat);
+        let (mut idle, mut next_beat) = (options.poll.0, opened + options.beat);
         loop {
             if !self.desk.lease.holds(clock.boot()) {
                 return self.desk.lease.lose();
