@@ -67,6 +67,8 @@ pub(crate) struct Figures {
 pub(crate) struct ReferenceFigures {
     pub(crate) one_row_commits_per_s: f64,
     pub(crate) flush_p50_us: u64,
+    pub(crate) commit_p50_us: u64,
+    pub(crate) cpu_us_per_commit: f64,
 }
 
 /// What happened between a first claim and a last commit.
@@ -102,10 +104,10 @@ pub(crate) async fn measure(
         span: plan.reference,
     };
     tell("measuring the reference");
-    let before = target.measure(load, &clock).await.map_err(named)?;
+    let before = target.measure(load, &clock, process::cpu).await.map_err(named)?;
     let span = drive(database, &target, Rig::new(store, plan)?, tell).await?;
     tell("measuring the reference again");
-    let after = target.measure(load, &clock).await.map_err(named)?;
+    let after = target.measure(load, &clock, process::cpu).await.map_err(named)?;
     Ok(span.figures(kind, plan, before.faster(after)))
 }
 
@@ -152,6 +154,8 @@ impl Span {
             reference: ReferenceFigures {
                 one_row_commits_per_s: rounded(one_row),
                 flush_p50_us: reference.flush_p50_us,
+                commit_p50_us: reference.commit_p50_us,
+                cpu_us_per_commit: rounded(reference.cpu_us_per_commit),
             },
             ratio_to_one_row_commits: rounded(ratio(steps_per_s, one_row)),
             commits_per_step: per_step(self.tally.parts as f64),

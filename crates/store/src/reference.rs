@@ -49,6 +49,11 @@ pub struct Reference {
     /// The median time of a `COMMIT` of one row, on one connection while nothing else runs, in
     /// microseconds: a round trip and a flush.
     pub flush_p50_us: u64,
+    /// The median time of one such row and its commit, on one connection while nothing else runs,
+    /// in microseconds.
+    pub commit_p50_us: u64,
+    /// Processor time of this process for each of the rows a second, in microseconds.
+    pub cpu_us_per_commit: f64,
 }
 
 impl Reference {
@@ -58,6 +63,8 @@ impl Reference {
         Self {
             one_row_commits_per_s: self.one_row_commits_per_s.max(other.one_row_commits_per_s),
             flush_p50_us: self.flush_p50_us.min(other.flush_p50_us),
+            commit_p50_us: self.commit_p50_us.min(other.commit_p50_us),
+            cpu_us_per_commit: self.cpu_us_per_commit.min(other.cpu_us_per_commit),
         }
     }
 }
@@ -121,7 +128,8 @@ impl Target {
         }
     }
 
-    /// Measures, in a table of its own that is gone afterwards. The schema must be there.
+    /// Measures, in a table of its own that is gone afterwards. The schema must be there; `cpu` says
+    /// how much processor time this process has used.
     ///
     /// # Errors
     /// The server does not flush, or does not answer.
@@ -129,20 +137,30 @@ impl Target {
         &self,
         load: Load,
         clock: &Arc<dyn Clock>,
+        cpu: fn() -> Duration,
     ) -> Result<Reference, ReferenceError> {
         self.refuse_unsafe().await?;
         match self {
-            Self::Sqlite(path) => sqlite::measure(path, load, clock).await,
-            Self::Postgres(url) => postgres::measure(url, load, clock).await,
+            Self::Sqlite(path) => sqlite::measure(path, load, clock, cpu).await,
+            Self::Postgres(url) => postgres::measure(url, load, clock, cpu).await,
         }
     }
 }
 
+/// Returns the processor time of each row, in microseconds; none of no rows.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a figure for people; 2^52 rows would take centuries"
+)]
+fn each_us(used: Duration, rows: u64) -> f64 {
+    used.as_secs_f64() * 1e6 / rows.max(1) as f64
+}
+
 /// Times of single commits.
 #[derive(Default)]
-struct Flushes(Vec<Duration>);
+struct Times(Vec<Duration>);
 
-impl Flushes {
+impl Times {
     fn p50_us(mut self) -> u64 {
         self.0.sort_unstable();
         let median = self.0.get(self.0.len() / 2).copied().unwrap_or_default();

@@ -65,6 +65,8 @@ fn rows(figures: &Figures) -> Vec<[String; 2]> {
         ("step, 99 of 100 within", format!("{} us", figures.step_p99_us)),
         ("one-row commits a second", format!("{:.0}", reference.one_row_commits_per_s)),
         ("flush, median", format!("{} us", reference.flush_p50_us)),
+        ("one-row commit, median", format!("{} us", reference.commit_p50_us)),
+        ("processor time by one-row commit", format!("{:.0} us", reference.cpu_us_per_commit)),
         ("steps by one-row commit", times),
         ("commits by step", format!("{:.2}", figures.commits_per_step)),
         ("steps by flush", format!("{:.2}", figures.steps_per_flush)),

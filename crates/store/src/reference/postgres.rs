@@ -7,7 +7,7 @@ use sqlx::{ConnectOptions, Connection, PgConnection, postgres::PgConnectOptions}
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use super::{Flushes, Load, Reference, ReferenceError, fresh, rate};
+use super::{Load, Reference, ReferenceError, Times, each_us, fresh, rate};
 
 const DROP: &str = "DROP TABLE IF EXISTS mainstay.reference";
 const CREATE: &str = "
@@ -47,11 +47,12 @@ pub(super) async fn measure(
     url: &str,
     load: Load,
     clock: &Arc<dyn Clock>,
+    cpu: fn() -> Duration,
 ) -> Result<Reference, ReferenceError> {
     let mut first = connect(url).await?;
     sqlx::query(DROP).execute(&mut first).await?;
     sqlx::query(CREATE).execute(&mut first).await?;
-    let measured = with_table(url, &mut first, load, clock).await;
+    let measured = with_table(url, &mut first, load, clock, cpu).await;
     sqlx::query(DROP).execute(&mut first).await?;
     first.close().await?;
     measured
@@ -62,13 +63,15 @@ async fn with_table(
     first: &mut PgConnection,
     load: Load,
     clock: &Arc<dyn Clock>,
+    cpu: fn() -> Duration,
 ) -> Result<Reference, ReferenceError> {
-    let flushes = flushes(first, load, clock).await?;
+    let flush_p50_us = flushes(first, load, clock).await?.p50_us();
+    let commit_p50_us = commits(first, load, clock).await?.p50_us();
     let mut writers = Vec::with_capacity(load.connections);
     for number in 1..=load.connections.max(1) {
         writers.push(Writer::open(url, number, load.payload_bytes).await?);
     }
-    let start = clock.boot();
+    let (start, used) = (clock.boot(), cpu());
     let end = start + load.span;
     let mut tasks = JoinSet::new();
     for writer in writers {
@@ -79,7 +82,12 @@ async fn with_table(
         rows += written.map_err(ReferenceError::because)??;
     }
     let took = clock.boot().saturating_sub(start);
-    Ok(Reference { one_row_commits_per_s: rate(rows, took), flush_p50_us: flushes.p50_us() })
+    Ok(Reference {
+        one_row_commits_per_s: rate(rows, took),
+        flush_p50_us,
+        commit_p50_us,
+        cpu_us_per_commit: each_us(cpu().saturating_sub(used), rows),
+    })
 }
 
 /// Times commits alone, for a quarter of the span.
@@ -87,9 +95,9 @@ async fn flushes(
     sql: &mut PgConnection,
     load: Load,
     clock: &Arc<dyn Clock>,
-) -> Result<Flushes, ReferenceError> {
+) -> Result<Times, ReferenceError> {
     let end = clock.boot() + load.span / 4;
-    let (run, mut flushes, mut position) = (Uuid::from_u128(0), Flushes::default(), 0);
+    let (run, mut flushes, mut position) = (Uuid::from_u128(0), Times::default(), 0);
     while clock.boot() < end {
         let mut transaction = sql.begin().await?;
         insert(&mut transaction, run, position, load.payload_bytes).await?;
@@ -99,6 +107,23 @@ async fn flushes(
         position += 1;
     }
     Ok(flushes)
+}
+
+/// Times rows that commit by themselves, for a quarter of the span.
+async fn commits(
+    sql: &mut PgConnection,
+    load: Load,
+    clock: &Arc<dyn Clock>,
+) -> Result<Times, ReferenceError> {
+    let end = clock.boot() + load.span / 4;
+    let (mut commits, mut position) = (Times::default(), i32::MIN);
+    while clock.boot() < end {
+        let before = clock.boot();
+        insert(sql, Uuid::from_u128(0), position, load.payload_bytes).await?;
+        commits.0.push(clock.boot().saturating_sub(before));
+        position += 1;
+    }
+    Ok(commits)
 }
 
 /// One connection, which writes the rows of one run.

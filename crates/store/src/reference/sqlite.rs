@@ -4,7 +4,7 @@
 //! writes the file system's own log and takes two to eight times as long as a flush of one that is
 //! written over; SQLite meets the slow ones until its first checkpoint and never again.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use mainstay_core::port::Clock;
 use sqlx::{
@@ -13,7 +13,7 @@ use sqlx::{
 };
 use uuid::Uuid;
 
-use super::{Flushes, Load, Reference, ReferenceError, fresh, rate};
+use super::{Load, Reference, ReferenceError, Times, each_us, fresh, rate};
 
 const DROP: &str = "DROP TABLE IF EXISTS mainstay_reference";
 const CREATE: &str = "
@@ -30,6 +30,7 @@ pub(super) async fn measure(
     path: &Path,
     load: Load,
     clock: &Arc<dyn Clock>,
+    cpu: fn() -> Duration,
 ) -> Result<Reference, ReferenceError> {
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -39,7 +40,7 @@ pub(super) async fn measure(
     let mut sql = options.connect().await?;
     sqlx::query(DROP).execute(&mut sql).await?;
     sqlx::query(CREATE).execute(&mut sql).await?;
-    let measured = with_table(&mut sql, load, clock).await;
+    let measured = with_table(&mut sql, load, clock, cpu).await;
     sqlx::query(DROP).execute(&mut sql).await?;
     sql.close().await?;
     measured
@@ -49,17 +50,24 @@ async fn with_table(
     sql: &mut SqliteConnection,
     load: Load,
     clock: &Arc<dyn Clock>,
+    cpu: fn() -> Duration,
 ) -> Result<Reference, ReferenceError> {
     lengthen_log(sql, load.payload_bytes).await?;
-    let flushes = flushes(sql, load, clock).await?;
-    let (start, mut rows) = (clock.boot(), 0);
+    let flush_p50_us = flushes(sql, load, clock).await?.p50_us();
+    let (start, used, mut rows, mut commits) = (clock.boot(), cpu(), 0, Times::default());
     while clock.boot() < start + load.span {
+        let before = clock.boot();
         insert(sql, 1, rows, load.payload_bytes).await?;
+        commits.0.push(clock.boot().saturating_sub(before));
         rows += 1;
     }
-    let took = clock.boot().saturating_sub(start);
-    let one_row_commits_per_s = rate(rows.unsigned_abs(), took);
-    Ok(Reference { one_row_commits_per_s, flush_p50_us: flushes.p50_us() })
+    let (took, used) = (clock.boot().saturating_sub(start), cpu().saturating_sub(used));
+    Ok(Reference {
+        one_row_commits_per_s: rate(rows.unsigned_abs(), took),
+        flush_p50_us,
+        commit_p50_us: commits.p50_us(),
+        cpu_us_per_commit: each_us(used, rows.unsigned_abs()),
+    })
 }
 
 /// Writes the log to its full length in one transaction, then lets it begin anew.
@@ -78,9 +86,9 @@ async fn flushes(
     sql: &mut SqliteConnection,
     load: Load,
     clock: &Arc<dyn Clock>,
-) -> Result<Flushes, ReferenceError> {
+) -> Result<Times, ReferenceError> {
     let end = clock.boot() + load.span / 4;
-    let (mut flushes, mut position) = (Flushes::default(), 0);
+    let (mut flushes, mut position) = (Times::default(), 0);
     while clock.boot() < end {
         let mut transaction = sql.begin().await?;
         insert(&mut transaction, 0, position, load.payload_bytes).await?;
