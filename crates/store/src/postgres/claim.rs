@@ -161,7 +161,7 @@ async fn look(
     wanted: usize,
     lanes: &[i32],
 ) -> Result<Vec<Uuid>, Failed> {
-    let (front, most) = (&shared.ready, wire::int(wanted as u64 * 2 + 16));
+    let (front, most) = (&shared.ready, wire::int(wanted as u64 * 4 + 16));
     if !shared.is_due(front) {
         let found = look_from(sql, front, most, lanes).await?;
         if found.len() >= wanted || !front.may_look() {

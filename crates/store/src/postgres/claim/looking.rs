@@ -46,7 +46,7 @@ async fn what_was_deleted_under_a_held_snapshot_is_not_in_the_way_of_the_next_lo
 
     let shared = Shared::default();
     let found = look(&mut sql, &shared, 1, &[1]).await.unwrap();
-    assert_eq!(found.len(), 18, "as many as are wanted, twice, and sixteen");
+    assert_eq!(found.len(), 20, "four times as many as are wanted, and sixteen");
     let front = shared.ready.places(|_| true);
     let [((1, 100), first)] = front.as_slice() else { panic!("{front:?}") };
     let live: i64 = sqlx::query_scalar("SELECT min(pass) FROM mainstay.ready")
