@@ -104,7 +104,7 @@ fn accept(row: Row) -> Result<Claim> {
         bail!("has no sentence or no command");
     }
     let rounds = row.rounds.unwrap_or(row.kind.rounds());
-    if rounds % 2 == 0 {
+    if rounds.is_multiple_of(2) {
         bail!("its rounds are not odd: then no median was measured");
     }
     Ok(Claim {
