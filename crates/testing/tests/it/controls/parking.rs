@@ -37,7 +37,7 @@ impl Store for BlindPark {
 
 #[tokio::test]
 async fn without_the_comparison_on_parking_a_wake_up_is_lost() {
-    let report = shapes::all().with_seeds(0..120);
+    let report = shapes::all().with_seeds(0..600);
     let report = report.with_store(|store| Arc::new(BlindPark(store))).run().await;
     let mut wrong = report.findings.iter().flat_map(|finding| &finding.wrong);
     assert!(wrong.any(|line| line.contains("came to no rest")), "{report}");
