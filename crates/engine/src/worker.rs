@@ -4,6 +4,7 @@
 mod ahead;
 mod background;
 mod control;
+mod driver;
 mod proof;
 mod rescue;
 mod revive;

@@ -115,6 +115,8 @@ async fn take(desk: &Desk, row: &IndexRow) -> Result<(), StoreError> {
     let claimed = desk.runtime.store.claim(request).await.inspect_err(|_| desk.lease.lose())?;
     for claimed in claimed {
         let (run_id, epoch) = (claimed.run.run_id, claimed.run.epoch);
+        // It has no place among the drivers, and so leaves none.
+        let desk = &Desk { places: Arc::default(), ..desk.clone() };
         match Box::pin(control(desk.clone(), claimed, Arc::new(Notify::new()))).await {
             Ok(driven) => tracing::info!(%run_id, ?driven, "a run without a worker was ended"),
             Err(Stop::Poison(why) | Stop::Corrupt(why)) => {

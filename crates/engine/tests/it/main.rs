@@ -17,6 +17,7 @@ mod local;
 mod long_runs;
 mod models;
 mod peer_defects;
+mod places;
 mod reconcile;
 mod recovery;
 mod rig;

@@ -6,8 +6,7 @@
 //! of date is removed. The journal's primary key is the last judge, as it is of every append; a
 //! journal that the decision read is therefore whole, or the run was not claimed.
 
-#[cfg(test)]
-mod looking;
+mod look;
 
 use mainstay_core::{
     id::RunId,
@@ -19,30 +18,10 @@ use mainstay_core::{
     time::Timestamp,
 };
 use sqlx::{AssertSqlSafe, PgConnection, Row, postgres::PgRow};
-use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{failure::Failed, front::Front, home::Home, read, shared::Shared};
+use super::{failure::Failed, home::Home, read, shared::Shared};
 use crate::{payload, wire};
-
-/// The first places of some lanes.
-const LOOK_AT_ALL: &str = "
-SELECT q.* FROM unnest($2::int[]) AS l(lane) CROSS JOIN LATERAL (
-    SELECT run_id, lane, priority, pass FROM mainstay.ready WHERE lane = l.lane
-    ORDER BY priority, pass LIMIT $1) q
-ORDER BY q.priority, q.pass LIMIT $1";
-
-/// The first places from where the live ones begin.
-const LOOK: &str = "
-SELECT q.* FROM unnest($2::int[], $3::smallint[], $4::bigint[]) AS l(lane, priority, pass)
-CROSS JOIN LATERAL (
-    SELECT run_id, lane, priority, pass FROM mainstay.ready
-    WHERE lane = l.lane AND priority = l.priority AND pass >= l.pass
-    ORDER BY pass LIMIT $1) q
-ORDER BY q.priority, q.pass LIMIT $1";
-
-const LOOK_FOR_ONE: &str = "
-SELECT run_id FROM mainstay.ready WHERE lane = ANY($1) AND run_id = $2";
 
 /// Journal and inbox come in rows of their own, after the columns of their run.
 const CLAIM: &str = "
@@ -130,8 +109,8 @@ pub(super) async fn claim(
     lanes.sort_unstable();
     lanes.dedup();
     let first = match request.only {
-        Some(run_id) => look_for_one(sql, run_id, &lanes).await?,
-        None => look(sql, shared, request.nonces.len(), &lanes).await?,
+        Some(run_id) => look::for_one(sql, run_id, &lanes).await?,
+        None => look::look(sql, shared, request.nonces.len(), &lanes).await?,
     };
     if first.is_empty() {
         return Ok(Vec::new());
@@ -143,63 +122,6 @@ pub(super) async fn claim(
         claim.run.inbox = read::inbox(sql, InboxRequest { run_id, after }).await?;
     }
     Ok(hand_over(shared, claims))
-}
-
-async fn look_for_one(
-    sql: &mut PgConnection,
-    run_id: RunId,
-    lanes: &[i32],
-) -> Result<Vec<Uuid>, Failed> {
-    let look = sqlx::query_scalar(LOOK_FOR_ONE).bind(lanes).bind(run_id.uuid());
-    Ok(look.fetch_all(sql).await?)
-}
-
-/// Returns who stands first, with some to spare: others look at the same time.
-async fn look(
-    sql: &mut PgConnection,
-    shared: &Shared,
-    wanted: usize,
-    lanes: &[i32],
-) -> Result<Vec<Uuid>, Failed> {
-    let (front, most) = (&shared.ready, wire::int(wanted as u64 * 4 + 16));
-    if !shared.is_due(front) {
-        let found = look_from(sql, front, most, lanes).await?;
-        if found.len() >= wanted || !front.may_look() {
-            return Ok(found);
-        }
-    }
-    let began = Instant::now();
-    let look = sqlx::query(LOOK_AT_ALL).bind(most).bind(lanes);
-    let rows = look.fetch_all(sql).await?;
-    front.looked_at_all(began);
-    places(&rows, front)
-}
-
-async fn look_from(
-    sql: &mut PgConnection,
-    front: &Front<(i32, i16)>,
-    most: i64,
-    lanes: &[i32],
-) -> Result<Vec<Uuid>, Failed> {
-    let from = front.places(|(lane, _)| lanes.contains(lane));
-    if from.is_empty() {
-        return Ok(Vec::new());
-    }
-    let look = sqlx::query(LOOK)
-        .bind(most)
-        .bind(from.iter().map(|((lane, _), _)| *lane).collect::<Vec<_>>())
-        .bind(from.iter().map(|((_, priority), _)| *priority).collect::<Vec<_>>())
-        .bind(from.iter().map(|(_, pass)| *pass).collect::<Vec<_>>());
-    places(&look.fetch_all(sql).await?, front)
-}
-
-/// Reads places in the queue, and notes where it begins.
-fn places(rows: &[PgRow], front: &Front<(i32, i16)>) -> Result<Vec<Uuid>, Failed> {
-    let place = |row: &PgRow| -> Result<_, Failed> {
-        Ok(((row.try_get("lane")?, row.try_get("priority")?), row.try_get("pass")?))
-    };
-    front.found(rows.iter().map(place).collect::<Result<Vec<_>, _>>()?);
-    rows.iter().map(|row| Ok(row.try_get("run_id")?)).collect()
 }
 
 async fn take(

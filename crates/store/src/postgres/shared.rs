@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -19,14 +19,18 @@ use super::{
 };
 use crate::{clock::StoreClock, wire};
 
+/// Where the queue begins, by lane and priority.
+pub(super) type ReadyFront = Front<(i32, i16)>;
+
 /// Caches of what never changes, and the store's clock.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) clock: StoreClock,
     pub(super) patience: Duration,
     pub(super) weeks: Weeks,
-    /// Where the queue of each lane and priority begins.
-    pub(super) ready: Front<(i32, i16)>,
+    /// Where the queue of each lane and priority begins, for each set of lanes that is claimed from:
+    /// who looks at all of one has not looked at another.
+    ready: Mutex<HashMap<Vec<i32>, Arc<ReadyFront>>>,
     /// Where the notes for the searchable list begin.
     pub(super) changes: Front<()>,
     /// Where the messages to others begin.
@@ -55,6 +59,15 @@ impl Shared {
     /// Returns the simulated time as statements take it; `None` for the server's clock.
     pub(super) fn simulated(&self) -> Option<i64> {
         self.clock.simulated_now().map(Timestamp::micros)
+    }
+
+    /// Returns where the queue of these lanes begins, which ascend.
+    pub(super) fn ready_of(&self, lanes: &[i32]) -> Arc<ReadyFront> {
+        let mut ready = lock(&self.ready);
+        if let Some(front) = ready.get(lanes) {
+            return Arc::clone(front);
+        }
+        Arc::clone(ready.entry(lanes.to_vec()).or_default())
     }
 
     /// Returns whether the whole of a queue is to be looked at: under a simulated clock always.

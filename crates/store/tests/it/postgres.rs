@@ -1,6 +1,7 @@
 //! Postgres on a real server: conformance first, then what only it has.
 
 mod homes;
+mod older_views;
 mod pace;
 mod restart;
 
@@ -9,10 +10,13 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use mainstay_core::{
     digest::Digest,
+    id::RunId,
     run::RunStatus,
     store::{
         Store, StoreError,
-        operation::{Appended, BeatRequest, ClaimRequest, Death, DropWeek, DroppedWeek, HoldDuty},
+        operation::{
+            Appended, BeatRequest, ClaimRequest, ClaimedRun, Death, DropWeek, DroppedWeek, HoldDuty,
+        },
         week::UPKEEP,
     },
     time::Timestamp,
@@ -277,7 +281,7 @@ async fn a_run_lies_in_the_partition_of_its_week_and_a_far_one_in_the_default() 
     let mut near = world.new_run().unwrap();
     world.start(far).await.unwrap();
     assert_eq!(count(&mut sql, "SELECT count(*) FROM mainstay.runs_default").await, 0);
-    near.run_id = mainstay_core::id::RunId::from_uuid(uuid::Uuid::from_u128(7));
+    near.run_id = RunId::from_uuid(uuid::Uuid::from_u128(7));
     world.start(near).await.unwrap();
     for table in ["runs_default", "journal_default"] {
         let query = format!("SELECT count(*) FROM mainstay.{table}");
