@@ -64,6 +64,11 @@ impl<T> Ahead<T> {
         self.freed = 0;
     }
 
+    /// Returns whether the last claim left others in the queue, as far as it could see.
+    pub(super) const fn has_backlog(&self) -> bool {
+        self.backlog
+    }
+
     /// Takes the next that may begin: because there is room, or because it has waited enough.
     pub(super) fn next(&mut self, now: Duration, room: usize) -> Option<T> {
         let may_begin = room > 0 || self.left(now).is_some_and(|left| left.is_zero());

@@ -157,7 +157,9 @@ impl Session {
             idle = if found > 0 { options.poll.0 } else { (idle * 2).min(options.poll.1) };
             let full = self.driven() >= options.concurrency;
             self.wish_for(full);
-            let pause = if found > 0 && !full { Duration::ZERO } else { idle };
+            // Where all that stood in the queue was claimed, another look would find nothing.
+            let more = found > 0 && self.ahead.has_backlog() && !full;
+            let pause = if more { Duration::ZERO } else { idle };
             let pause = pause.min(self.ahead.left(clock.boot()).unwrap_or(pause));
             let pause = pause.min(next_beat.saturating_sub(clock.boot()));
             let (nudges, store) = (self.desk.nudges.clone(), self.desk.runtime.store.clone());

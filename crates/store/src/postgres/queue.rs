@@ -1,4 +1,7 @@
 //! A queue that several connections take from: whoever is free takes all that goes together.
+//!
+//! Of several that are free, the one that was at work last is woken: the server has its statements
+//! planned and its pages at hand, and one caller alone stays with one connection.
 
 use std::{
     collections::VecDeque,
@@ -39,7 +42,7 @@ pub(super) struct AtWork<'a, T>(&'a Queue<T>);
 impl<T> Drop for AtWork<'_, T> {
     fn drop(&mut self) {
         self.0.state().at_work -= 1;
-        self.0.moved.notify_one();
+        self.0.moved.notify_last();
     }
 }
 
@@ -58,7 +61,7 @@ impl<T> Queue<T> {
         }
         state.jobs.push_back(job);
         drop(state);
-        self.moved.notify_one();
+        self.moved.notify_last();
         Ok(())
     }
 
@@ -143,7 +146,7 @@ impl<T> Queue<T> {
     /// Wakes a colleague for what was left.
     fn pass_on(&self, state: &State<T>) {
         if !state.jobs.is_empty() {
-            self.moved.notify_one();
+            self.moved.notify_last();
         }
     }
 
