@@ -3,6 +3,7 @@
 //! The `#[flow]` macro and a declarative file both lower to a [`FlowDefinition`]; the engine knows
 //! only that. What makes a step due is in [`schedule`]; what makes a graph unsound is in [`check`].
 
+mod ancestry;
 pub mod check;
 pub mod graph;
 pub mod schedule;

@@ -26,7 +26,7 @@ use crate::{
     failure::Failure,
     flow::{
         FlowVersion, StepName,
-        schedule::{Join, Wiring},
+        schedule::{Ancestry, Join, Wiring},
     },
     id::{RunId, SessionId},
     inbox::InboxBody,
@@ -113,6 +113,20 @@ pub struct Projection {
     /// Which form it has: see [`Projection::brought_up`].
     #[serde(default)]
     form: u8,
+    /// How many of the first StepRuns are known to be over.
+    #[serde(skip)]
+    over: Prefix,
+}
+
+/// So many of the first. It follows from the rest of the fold, and where it says less than it
+/// could, looks take longer: folds that differ in it are one.
+#[derive(Debug, Clone, Copy, Default)]
+struct Prefix(usize);
+
+impl PartialEq for Prefix {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// A journal that does not fold.
@@ -190,9 +204,10 @@ impl Projection {
             output: None,
             born: None,
             form: past::FORM,
+            over: Prefix::default(),
         };
         for step in wiring.starts() {
-            run.make_due(step, BTreeMap::new());
+            run.make_due(step, Ancestry::default());
         }
         run
     }
@@ -231,8 +246,20 @@ impl Projection {
         };
         if ends_a_step(entry) {
             self.tidy(wiring, past);
+            self.note_over();
         }
         Ok(())
+    }
+
+    /// Returns the StepRuns that are not over, in the order they became due. A run may have left
+    /// many behind, and is asked for the others several times a step.
+    pub fn unfinished(&self) -> impl Iterator<Item = &StepRun> {
+        self.steps.iter().skip(self.over.0).filter(|step| !step.is_over())
+    }
+
+    fn note_over(&mut self) {
+        let more = self.steps.iter().skip(self.over.0).take_while(|step| step.is_over());
+        self.over.0 += more.count();
     }
 
     /// Takes the next entry and lets go of nothing.

@@ -16,11 +16,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use super::ancestry::Ancestry;
 use super::{Condition, FlowDefinition, StepDefinition, StepKind, StepName, Trigger};
 use crate::effect::StepKey;
-
-/// For each step on the path to a StepRun, its visit on that path.
-pub type Ancestry = BTreeMap<StepName, u32>;
 
 /// Which arrivals of a join belong together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -75,6 +73,8 @@ pub struct Wiring {
     definition: FlowDefinition,
     /// The definition's steps once more, to be held while a run goes on.
     steps: Vec<Arc<StepDefinition>>,
+    /// Where each step stands in declaration order.
+    places: BTreeMap<StepName, usize>,
     anchors: BTreeMap<StepName, Option<StepName>>,
     /// For each step that brings arrivals, the places of those that may wait for them.
     listeners: BTreeMap<StepName, BTreeSet<usize>>,
@@ -103,7 +103,9 @@ impl Wiring {
                 listeners.entry(producer).or_default().insert(place);
             }
         }
-        Self { definition, steps, anchors, listeners }
+        let names = definition.steps.iter().map(|step| step.name.clone());
+        let places = names.zip(0..).collect();
+        Self { definition, steps, places, anchors, listeners }
     }
 
     /// Returns the definition.
@@ -115,8 +117,18 @@ impl Wiring {
     /// Returns a step and its place in declaration order.
     #[must_use]
     pub fn step(&self, name: &str) -> Option<(usize, Arc<StepDefinition>)> {
-        let place = self.definition.index(name)?;
+        let place = self.place(name)?;
         self.steps.get(place).map(|step| (place, Arc::clone(step)))
+    }
+
+    /// Returns a step's place in declaration order.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    /// Returns a step, to be looked at.
+    pub(crate) fn look_up(&self, name: &str) -> Option<&StepDefinition> {
+        self.definition.steps.get(self.place(name)?)
     }
 
     /// Returns the nearest common ancestor of a step's producers; `None` where that is the run.
@@ -162,7 +174,7 @@ impl Wiring {
     }
 
     fn wave(&self, step: &StepName, path: &Ancestry) -> Wave {
-        let visit = |step: &StepName| path.get(step).copied().unwrap_or(0);
+        let visit = |step: &StepName| path.get(step).unwrap_or(0);
         let anchor = self.anchor(step).map_or(0, visit);
         Wave { anchor, reentry: visit(step) }
     }
@@ -183,7 +195,7 @@ impl Wiring {
                 step: step.clone(),
                 wave,
                 arrived: BTreeMap::new(),
-                ancestry: Ancestry::new(),
+                ancestry: Ancestry::default(),
                 fired: false,
             },
         };
@@ -209,10 +221,7 @@ impl Join {
         for &leaf in leaves {
             self.arrived.insert(leaf, by.clone());
         }
-        for (step, &visit) in path {
-            let known = self.ancestry.entry(step.clone()).or_default();
-            *known = (*known).max(visit);
-        }
+        self.ancestry.join(path);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The fold's half about forks: a projection that stands on its own, under a new run.
 
 use super::{
-    Projection,
+    Prefix, Projection,
     effects::{EffectRecord, Resolution},
     steps::{Phase, StepRun},
 };
@@ -46,7 +46,7 @@ impl Projection {
     /// Returns actions that may be under way: nothing can be forked in the middle of one.
     #[must_use]
     pub fn open_actions(&self) -> Vec<EffectPosition> {
-        let open = self.steps.iter().filter(|step| step.is_open());
+        let open = self.unfinished().filter(|step| step.is_open());
         let effects = open.flat_map(|step| step.effects.iter());
         let sent = effects.filter(|effect| effect.is_open_action());
         sent.map(|effect| effect.position.clone()).collect()
@@ -56,6 +56,7 @@ impl Projection {
     /// forgotten so that they are issued anew, failures that nothing was built upon are forgotten so
     /// that they are tried again, and how the original ended does not matter.
     pub fn detach(&mut self) {
+        self.over = Prefix::default();
         for step in &mut self.steps {
             step.effects.retain(|effect| effect.resolution.is_some());
             step.forget_failures(|_| true);

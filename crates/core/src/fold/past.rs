@@ -17,7 +17,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Projection,
+    Prefix, Projection,
     steps::{Phase, StepRun},
 };
 use crate::{
@@ -61,6 +61,7 @@ impl Projection {
         wanted.extend(open.flat_map(|step| visits(&step.ancestry)));
         wanted.extend(self.latest_outputs());
         self.forget_joins(&awaited);
+        self.over = Prefix::default();
         for step in std::mem::take(&mut self.steps) {
             if stays(&step) || step.output.is_some() && wanted.contains(&step.key) {
                 self.steps.push(step);
@@ -84,7 +85,7 @@ impl Projection {
         self.joins.retain_mut(|join| {
             let awaited = awaited.next().is_some_and(|awaited| *awaited);
             if !awaited {
-                join.ancestry.clear();
+                join.ancestry = Ancestry::default();
             }
             awaited || !join.fired
         });
@@ -97,7 +98,7 @@ fn stays(step: &StepRun) -> bool {
 }
 
 fn visits(path: &Ancestry) -> impl Iterator<Item = StepKey> {
-    path.iter().map(|(step, visit)| StepKey::new(step.clone(), *visit))
+    path.visits().into_iter().map(|(step, visit)| StepKey::new(step, visit))
 }
 
 /// The paths that lead on. Whatever becomes due has on its own path visits of theirs, or new ones.
@@ -130,7 +131,7 @@ impl<'a> Reach<'a> {
     }
 
     fn passes(&self, step: &StepName, visit: u32) -> bool {
-        self.0.iter().any(|path| path.get(step).copied().unwrap_or(0) == visit)
+        self.0.iter().any(|path| path.get(step).unwrap_or(0) == visit)
     }
 
     fn visits(&self) -> BTreeSet<StepKey> {

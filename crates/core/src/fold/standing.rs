@@ -13,7 +13,7 @@ impl Projection {
     /// Returns every open wait of every open step, oldest first.
     #[must_use]
     pub fn open_waits(&self) -> Vec<(&EffectRecord, &Wait)> {
-        let open = self.steps.iter().filter(|step| step.is_open());
+        let open = self.unfinished().filter(|step| step.is_open());
         let effects = open.flat_map(|step| step.effects.iter());
         let mut waits: Vec<_> = effects
             .filter(|effect| effect.resolution.is_none())

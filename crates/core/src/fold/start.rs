@@ -22,9 +22,9 @@ impl Projection {
         rests: &dyn Fn(&StepKey) -> bool,
     ) -> Vec<StepKey> {
         let access = |key: &StepKey| {
-            wiring.definition().step(&key.step).map_or(Access::Reads, |step| step.access)
+            wiring.look_up(&key.step).map_or(Access::Reads, |step| step.access)
         };
-        let open = || self.steps.iter().filter(|step| step.is_open());
+        let open = || self.unfinished().filter(|step| step.is_open());
         let is_writer = |step: &&StepRun| access(&step.key) == Access::Writes;
         let mut readers = open().filter(|s| !is_writer(s) && s.phase == Phase::Open);
         let reading = readers.any(|step| !rests(&step.key));
@@ -49,14 +49,14 @@ impl Projection {
             Phase::Retrying { at } => *at <= now,
             Phase::Open | Phase::Finished | Phase::Failed(_) => false,
         };
-        let mut ready: Vec<_> = self.steps.iter().filter(due).collect();
-        ready.sort_by_key(|step| (wiring.definition().index(&step.key.step), step.key.visit));
+        let mut ready: Vec<_> = self.unfinished().filter(due).collect();
+        ready.sort_by_key(|step| (wiring.place(&step.key.step), step.key.visit));
         ready
     }
 
     /// Returns whether nothing is due, open or waiting to be tried again.
     #[must_use]
     pub fn is_at_rest(&self) -> bool {
-        self.steps.iter().all(StepRun::is_over)
+        self.unfinished().next().is_none()
     }
 }

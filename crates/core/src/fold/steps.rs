@@ -144,7 +144,7 @@ impl Projection {
         if let Some(given) = step.and_then(|step| step.inputs.get(from)) {
             return Some(given);
         }
-        let visit = step.and_then(|step| step.ancestry.get(from)).copied();
+        let visit = step.and_then(|step| step.ancestry.get(from));
         let fits = |step: &&StepRun| {
             step.key.step == *from && visit.is_none_or(|visit| step.key.visit == visit)
         };
@@ -155,7 +155,7 @@ impl Projection {
     /// get stricter.
     #[must_use]
     pub fn label_of(&self, wiring: &Wiring, key: &StepKey) -> Label {
-        let inputs = wiring.definition().step(&key.step).map(|step| step.inputs.as_slice());
+        let inputs = wiring.look_up(&key.step).map(|step| step.inputs.as_slice());
         let inputs = inputs.unwrap_or_default().iter();
         let outputs = inputs.filter_map(|i| self.producer(key, &i.from));
         let seen = self.step(key).into_iter().flat_map(StepRun::labels);
@@ -165,7 +165,7 @@ impl Projection {
     /// Makes a step due and returns its key.
     pub fn make_due(&mut self, step: StepName, mut ancestry: Ancestry) -> StepKey {
         let visit = self.next_visit(&step);
-        ancestry.insert(step.clone(), visit);
+        ancestry.go_on(step.clone(), visit);
         let key = StepKey { step, visit };
         self.steps.push(StepRun {
             key: key.clone(),
@@ -280,7 +280,7 @@ impl Projection {
         variant: &str,
         at: Timestamp,
     ) -> Result<(), FoldError> {
-        let definition = wiring.definition().step(&key.step);
+        let definition = wiring.look_up(&key.step);
         let Some(StepKind::Router(route)) = definition.map(|step| step.kind.clone()) else {
             return Err(FoldError::Unknown(format!("the router {key}")));
         };

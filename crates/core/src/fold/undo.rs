@@ -48,7 +48,7 @@ impl Projection {
         self.undoables.iter().all(|done| {
             let undo = compensation(other, &done.key);
             let mut on_path =
-                inputs(other, undo.as_ref()).filter(|i| done.ancestry.contains_key(&i.from));
+                inputs(other, undo.as_ref()).filter(|i| done.ancestry.contains(&i.from));
             on_path.all(|input| done.inputs.contains_key(&input.from))
         })
     }
@@ -57,7 +57,7 @@ impl Projection {
     pub(super) fn may_be_undone(&mut self, wiring: &Wiring, key: &StepKey) {
         let Some(undo) = compensation(wiring, key) else { return };
         let Some(ancestry) = self.step(key).map(|step| step.ancestry.clone()) else { return };
-        let on_path = inputs(wiring, Some(&undo)).filter(|i| ancestry.contains_key(&i.from));
+        let on_path = inputs(wiring, Some(&undo)).filter(|i| ancestry.contains(&i.from));
         let inputs = on_path
             .filter_map(|i| Some((i.from.clone(), self.producer(key, &i.from)?.clone())))
             .collect();
@@ -96,10 +96,10 @@ impl Projection {
 }
 
 fn compensation(wiring: &Wiring, key: &StepKey) -> Option<StepName> {
-    wiring.definition().step(&key.step)?.options.compensate.clone()
+    wiring.look_up(&key.step)?.options.compensate.clone()
 }
 
 fn inputs<'a>(wiring: &'a Wiring, step: Option<&StepName>) -> impl Iterator<Item = &'a Input> {
-    let step = step.and_then(|name| wiring.definition().step(name));
+    let step = step.and_then(|name| wiring.look_up(name));
     step.map(|step| step.inputs.as_slice()).unwrap_or_default().iter()
 }

@@ -22,14 +22,14 @@ impl Play {
         let starts = wiring.starts();
         let (joins, due, visits) = (Vec::new(), Vec::new(), BTreeMap::new());
         let mut play = Self { wiring, joins, due, visits };
-        starts.into_iter().for_each(|step| drop(play.make_due(step, Ancestry::new())));
+        starts.into_iter().for_each(|step| drop(play.make_due(step, Ancestry::default())));
         play
     }
 
     fn make_due(&mut self, step: StepName, mut path: Ancestry) -> StepKey {
         let visit = self.visits.entry(step.clone()).or_default();
         *visit += 1;
-        path.insert(step.clone(), *visit);
+        path.go_on(step.clone(), *visit);
         let key = StepKey { step, visit: *visit };
         self.due.push((key.clone(), path));
         key

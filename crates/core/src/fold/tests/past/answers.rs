@@ -43,7 +43,7 @@ impl Asked for Old {
     }
 
     fn producer(&self, run: &Projection, key: &StepKey, from: &StepName) -> Option<Held> {
-        let visit = run.step(key).and_then(|step| step.ancestry.get(from)).copied();
+        let visit = run.step(key).and_then(|step| step.ancestry.get(from));
         let outputs = run.steps.iter().rev().filter(|step| step.output.is_some());
         let mut fitting = outputs.filter(|step| {
             step.key.step == *from && visit.is_none_or(|visit| step.key.visit == visit)
