@@ -3,6 +3,11 @@
 //! Each transaction that changes a run's status notes it in `run_changes`; a refresh removes notes
 //! and reads those rows again, in one statement and so in one view of the database.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+
 use mainstay_core::{
     id::RunId,
     store::row::{IndexFilter, IndexRow},
@@ -89,15 +94,31 @@ async fn rebuild_within(sql: &mut PgConnection) -> Result<u64, Failed> {
     Ok(fill.build().execute(sql).await?.rows_affected())
 }
 
-/// Returns runs from the list, newest first.
+/// Returns runs from the list, newest first. Each status is looked through by itself, in the index
+/// that it leads: one that few runs have is found among any number of others.
 pub(super) async fn list_runs(
     sql: &mut PgConnection,
     filter: &IndexFilter,
 ) -> Result<Vec<IndexRow>, Failed> {
     let mut find = QueryBuilder::<Postgres>::new(
-        "SELECT i.*, i.status::text AS status_word, l.flow, l.version, l.definition
-         FROM mainstay.run_index i JOIN mainstay.lanes l USING (lane) WHERE true",
+        "SELECT i.*, i.status::text AS status_word, l.flow, l.version, l.definition FROM ",
     );
+    if filter.statuses.is_empty() {
+        push_newest(&mut find, filter, "");
+    } else {
+        let words: BTreeSet<_> = filter.statuses.iter().map(|status| status.as_str()).collect();
+        find.push("unnest(").push_bind(words.into_iter().collect::<Vec<_>>());
+        find.push("::text[]::mainstay.run_status[]) AS s(word) CROSS JOIN LATERAL ");
+        push_newest(&mut find, filter, " AND status = s.word");
+    }
+    find.push(" JOIN mainstay.lanes l USING (lane) ORDER BY i.run_id DESC LIMIT ");
+    find.push_bind(most(filter));
+    let rows = find.build().fetch_all(sql).await?;
+    rows.iter().map(index_row).collect()
+}
+
+fn push_newest(find: &mut QueryBuilder<Postgres>, filter: &IndexFilter, which: &str) {
+    find.push("(SELECT * FROM mainstay.run_index WHERE true").push(which);
     if let Some((low, high)) = filter.ids {
         find.push(" AND run_id BETWEEN ").push_bind(low).push(" AND ").push_bind(high);
     }
@@ -108,16 +129,14 @@ pub(super) async fn list_runs(
         find.push(" AND tenant = ").push_bind(tenant.as_str());
     }
     if let Some(flow) = &filter.flow {
-        find.push(" AND l.flow = ").push_bind(flow.as_str());
+        find.push(" AND lane = ANY(ARRAY(SELECT lane FROM mainstay.lanes WHERE flow = ");
+        find.push_bind(flow.as_str()).push("))");
     }
-    if !filter.statuses.is_empty() {
-        let words: Vec<&str> = filter.statuses.iter().map(|status| status.as_str()).collect();
-        find.push(" AND status = ANY(").push_bind(words).push("::text[]::mainstay.run_status[])");
-    }
-    let limit = if filter.limit == 0 { 100 } else { filter.limit };
-    find.push(" ORDER BY run_id DESC LIMIT ").push_bind(i64::from(limit));
-    let rows = find.build().fetch_all(sql).await?;
-    rows.iter().map(index_row).collect()
+    find.push(" ORDER BY run_id DESC LIMIT ").push_bind(most(filter)).push(") i");
+}
+
+fn most(filter: &IndexFilter) -> i64 {
+    if filter.limit == 0 { 100 } else { i64::from(filter.limit) }
 }
 
 fn index_row(row: &PgRow) -> Result<IndexRow, Failed> {
