@@ -21,9 +21,8 @@ impl Projection {
         now: Timestamp,
         rests: &dyn Fn(&StepKey) -> bool,
     ) -> Vec<StepKey> {
-        let access = |key: &StepKey| {
-            wiring.look_up(&key.step).map_or(Access::Reads, |step| step.access)
-        };
+        let access =
+            |key: &StepKey| wiring.look_up(&key.step).map_or(Access::Reads, |step| step.access);
         let open = || self.unfinished().filter(|step| step.is_open());
         let is_writer = |step: &&StepRun| access(&step.key) == Access::Writes;
         let mut readers = open().filter(|s| !is_writer(s) && s.phase == Phase::Open);

@@ -253,7 +253,8 @@ fn a_joined_step_knows_the_paths_of_all_its_arrivals() {
     let mut play = Play::of(turns());
     ["begin#1", "turn#1", "slow#1", "quick#1"].iter().for_each(|act| drop(play.play(act)));
     let (_, path) = play.due.iter().find(|(key, _)| &*key.step == "both").unwrap();
-    let path: Vec<_> = path.visits().into_iter().map(|(step, visit)| format!("{step}#{visit}")).collect();
+    let path: Vec<_> =
+        path.visits().into_iter().map(|(step, visit)| format!("{step}#{visit}")).collect();
     assert_eq!(path, ["begin#1", "both#1", "quick#1", "slow#1", "turn#1"]);
 }
 
