@@ -10,6 +10,12 @@ use mainstay_drills::{
 
 use crate::PROGRAM;
 
+/// The table's plan with fewer errands, each of which takes longer than all take to be started: so
+/// they are in step with each other.
+fn table(kind: Kind) -> Plan {
+    Plan { runs: 60, call: Duration::from_millis(40), ..Plan::table(kind) }
+}
+
 async fn drilled(plan: Plan) -> Row {
     let row = drill(Path::new(PROGRAM), plan).await.unwrap();
     assert!(row.orphans > 0, "nobody was in the middle of anything: {row:#?}");
@@ -19,26 +25,26 @@ async fn drilled(plan: Plan) -> Row {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_workers_killed_half_way_lose_and_repeat_nothing_on_postgres() {
-    let row = drilled(Plan { runs: 60, ..Plan::table(Kind::Postgres) }).await;
+    let row = drilled(table(Kind::Postgres)).await;
     assert!(row.verdict.is_clean(), "{row:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_workers_killed_half_way_lose_and_repeat_nothing_on_sqlite() {
-    let row = drilled(Plan { runs: 60, ..Plan::table(Kind::Sqlite) }).await;
+    let row = drilled(table(Kind::Sqlite)).await;
     assert!(row.verdict.is_clean(), "{row:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_worker_killed_half_way_leaves_its_errands_to_the_others_on_postgres() {
-    let plan = Plan { runs: 60, victims: Victims::One, ..Plan::table(Kind::Postgres) };
+    let plan = Plan { victims: Victims::One, ..table(Kind::Postgres) };
     let row = drilled(plan).await;
     assert!(row.verdict.is_clean(), "{row:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_worker_killed_half_way_leaves_its_errands_to_the_others_on_sqlite() {
-    let plan = Plan { runs: 60, victims: Victims::One, ..Plan::table(Kind::Sqlite) };
+    let plan = Plan { victims: Victims::One, ..table(Kind::Sqlite) };
     let row = drilled(plan).await;
     assert!(row.verdict.is_clean(), "{row:#?}");
 }
@@ -50,8 +56,7 @@ const FILED: u32 = 6;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drill_notices_what_is_done_twice() {
     let call = Duration::from_millis(200);
-    let (memory, table) = (Memory::Forgetful, Plan::table(Kind::Sqlite));
-    let plan = Plan { runs: 60, step: FILED, call, memory, ..table };
+    let plan = Plan { step: FILED, call, memory: Memory::Forgetful, ..table(Kind::Sqlite) };
     let row = drilled(plan).await;
     assert!(row.verdict.repeated > 0 && !row.verdict.is_clean(), "{row:#?}");
 }
@@ -59,7 +64,7 @@ async fn a_drill_notices_what_is_done_twice() {
 /// Nobody can prove a death: reads go on when the server has freed the lock, acts with the lease.
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_of_another_host_read_early_and_act_when_the_lease_has_passed_on_postgres() {
-    let plan = Plan { runs: 60, lease: Some(4), ..Plan::table(Kind::Postgres) };
+    let plan = Plan { lease: Some(4), ..table(Kind::Postgres) };
     let row = drilled(plan.elsewhere().unwrap()).await;
     assert!(row.verdict.is_clean(), "{row:#?}");
     assert!(row.back.reads_resume_s < row.back.acts_resume_s, "{row:#?}");
@@ -78,6 +83,6 @@ async fn a_worker_that_is_asked_to_go_leaves_its_errands_to_the_others_on_sqlite
 
 async fn asked(kind: Kind) {
     let (victims, manner) = (Victims::One, Manner::Ask);
-    let row = drilled(Plan { runs: 60, victims, manner, ..Plan::table(kind) }).await;
+    let row = drilled(Plan { victims, manner, ..table(kind) }).await;
     assert!(row.verdict.is_clean() && row.verdict.in_doubt == 0, "{row:#?}");
 }

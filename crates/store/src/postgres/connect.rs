@@ -161,10 +161,10 @@ impl Link {
         self.address.clone()
     }
 
-    /// Drops a connection after a failure that leaves it in doubt.
+    /// Drops a connection after a failure that leaves it in doubt, or its statements out of date.
     pub(super) fn mind(&mut self, failed: &Failed) {
         match failed {
-            Failed::Lost(_) => self.sql = None,
+            Failed::Lost(_) | Failed::Outdated(_) => self.sql = None,
             Failed::NoSchema => self.checked = false,
             Failed::Victim(_) | Failed::Refused(_) | Failed::Answer(_) => {}
         }

@@ -1,4 +1,4 @@
-//! What a database error means to us: five cases that call for five reactions.
+//! What a database error means to us: six cases that call for six reactions.
 
 use mainstay_core::{id::RunId, store::StoreError};
 
@@ -11,6 +11,9 @@ pub(super) enum Failed {
     /// The server chose this transaction as a victim; nothing of it happened, and the same again
     /// may go through.
     Victim(String),
+    /// A table has changed since this connection had the statement planned, as when a newer program
+    /// adds a column; nothing of it happened, and a new connection plans it anew.
+    Outdated(String),
     /// The server refuses these values; nothing happened.
     Refused(String),
     /// The tables are not there, or not of this program's version.
@@ -57,6 +60,8 @@ fn of_state(state: &str, message: &str) -> Failed {
     match (state, state.get(..2).unwrap_or_default()) {
         ("MS001", _) => StoreError::Illegal(message).into(),
         ("40001" | "40P01", _) => Failed::Victim(message),
+        // "cached plan must not change result type": nothing else of ours is unsupported.
+        ("0A000", _) => Failed::Outdated(message),
         ("3F000" | "42P01" | "42883" | "42703" | "42704", _) => Failed::NoSchema,
         (_, "XX") => StoreError::Corrupt(message).into(),
         // Data exceptions, broken constraints, values past a limit of the program.
@@ -82,7 +87,9 @@ impl Failed {
     /// Returns what a caller hears who sent values of one run, or of none.
     pub(super) fn told(self, run_id: Option<RunId>) -> StoreError {
         match self {
-            Self::Lost(why) | Self::Victim(why) => StoreError::Unreachable(why),
+            Self::Lost(why) | Self::Victim(why) | Self::Outdated(why) => {
+                StoreError::Unreachable(why)
+            }
             Self::Refused(message) => StoreError::Poison { run_id, message },
             Self::NoSchema => StoreError::Schema { found: 0, wanted: super::migrate::WANTED },
             Self::Answer(error) => error,
@@ -103,5 +110,6 @@ mod tests {
         assert_eq!(told("XX001"), StoreError::Corrupt("why".to_owned()));
         assert!(matches!(told("42P01"), StoreError::Schema { found: 0, .. }));
         assert_eq!(of_state("40P01", "why"), Failed::Victim("why".to_owned()));
+        assert_eq!(of_state("0A000", "why"), Failed::Outdated("why".to_owned()));
     }
 }

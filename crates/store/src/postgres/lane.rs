@@ -23,7 +23,7 @@ use super::{
 
 /// At most this many parts in one commit.
 const PARTS: usize = 256;
-/// A victim of a deadlock is tried again this often.
+/// What the server did not do, for no fault of ours, is tried again this often.
 const TRIES: u32 = 8;
 /// A claim whose answer was lost is looked for this often; the pauses between two looks grow to a
 /// second, so the session is over before the looks are.
@@ -120,12 +120,11 @@ async fn answer(
         }
         let old_connection = matches!(failed, Failed::Lost(_)) && again;
         again = false;
-        if !old_connection && !matches!(failed, Failed::Victim(_)) {
+        if !old_connection && !matches!(failed, Failed::Victim(_) | Failed::Outdated(_)) {
             return Err(explain(link, failed, operation).await);
         }
     }
-    Err(Failed::Victim("the server kept choosing this transaction as a victim".to_owned())
-        .told(None))
+    Err(Failed::Victim("the server kept turning this transaction down".to_owned()).told(None))
 }
 
 /// Looks for a claim whose answer was lost, for as long as a session's lease may last; `None` if
@@ -189,6 +188,7 @@ async fn commit(link: &mut Link, shared: &Shared, jobs: Vec<AppendJob>) {
                 Failed::NoSchema => missing_schema(link).await,
                 failed @ (Failed::Lost(_)
                 | Failed::Victim(_)
+                | Failed::Outdated(_)
                 | Failed::Refused(_)
                 | Failed::Answer(_)) => failed.told(None),
             })
@@ -243,9 +243,11 @@ async fn within<T>(
 async fn explain(link: &mut Link, failed: Failed, operation: &Operation) -> StoreError {
     match failed {
         Failed::NoSchema => missing_schema(link).await,
-        failed @ (Failed::Lost(_) | Failed::Victim(_) | Failed::Refused(_) | Failed::Answer(_)) => {
-            failed.told(run_of(operation))
-        }
+        failed @ (Failed::Lost(_)
+        | Failed::Victim(_)
+        | Failed::Outdated(_)
+        | Failed::Refused(_)
+        | Failed::Answer(_)) => failed.told(run_of(operation)),
     }
 }
 

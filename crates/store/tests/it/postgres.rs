@@ -1,6 +1,7 @@
 //! Postgres on a real server: conformance first, then what only it has.
 
 mod homes;
+mod newer_tables;
 mod older_views;
 mod pace;
 mod restart;
@@ -10,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use mainstay_core::{
     digest::Digest,
-    id::RunId,
+    id::{RunId, SessionId},
     run::RunStatus,
     store::{
         Store, StoreError,
