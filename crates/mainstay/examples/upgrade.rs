@@ -15,6 +15,9 @@ struct Ledger(String);
 /// Long enough for a deployment to come in between.
 const PAUSE: Duration = Duration::from_secs(4);
 
+/// How long after it was written down the answer comes.
+const ANSWER: Duration = Duration::from_millis(300);
+
 /// Writes something down.
 #[tool(effect = idempotent(key_valid_for = forever))]
 async fn note(cx: &ToolContext, what: String) -> Result<usize, ToolFailure> {
@@ -23,6 +26,8 @@ async fn note(cx: &ToolContext, what: String) -> Result<usize, ToolFailure> {
     let mut file = std::fs::File::options().create(true).append(true).open(path).map_err(full)?;
     // One write a line: lines of several processes do not mix.
     file.write_all(format!("{what}\n").as_bytes()).map_err(full)?;
+    // A worker that loses its session now does not hear of it: another would write it again.
+    tokio::time::sleep(ANSWER).await;
     Ok(what.len())
 }
 
