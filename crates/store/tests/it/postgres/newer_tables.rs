@@ -3,7 +3,7 @@
 use super::*;
 
 /// Runs claimed before and after: more than there are connections to claim them on.
-const RUNS: usize = 12;
+const RUNS: u32 = 12;
 
 /// Starts runs, and claims them one by one on all connections at the same time.
 async fn claim(world: &World, session: SessionId) {
@@ -11,7 +11,7 @@ async fn claim(world: &World, session: SessionId) {
         world.start(world.new_run().unwrap()).await.unwrap();
     }
     let mut claimed = 0;
-    while claimed < RUNS {
+    while claimed < RUNS as usize {
         let claims = (0..RUNS).map(|_| world.store.claim(world.wish(session, 1)));
         claimed +=
             join_all(claims).await.into_iter().map(|runs| runs.unwrap().len()).sum::<usize>();
@@ -27,5 +27,5 @@ async fn a_worker_goes_on_when_its_tables_get_another_column() {
     sqlx::query(planted).execute(&mut sql).await.unwrap();
     claim(&world, session).await;
     let mine = count(&mut sql, "SELECT count(*) FROM mainstay.claims").await;
-    assert_eq!(mine, 2 * RUNS as i64);
+    assert_eq!(mine, 2 * i64::from(RUNS));
 }
