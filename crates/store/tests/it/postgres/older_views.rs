@@ -8,7 +8,7 @@ use super::*;
 /// A claim that has its view already, and waits for its first lock.
 struct Waiting {
     world: World,
-    sql: PgConnection,
+    holder: PgConnection,
     run_id: RunId,
     claim: JoinHandle<Result<Vec<ClaimedRun>, StoreError>>,
 }
@@ -16,21 +16,23 @@ struct Waiting {
 impl Waiting {
     async fn begin() -> Self {
         let Bench { world, mut sql, url } = bench().await;
+        // Who looks on is in no transaction: in one, the server shows the same picture every time.
+        let mut holder = PgConnection::connect(&url).await.unwrap();
         let run_id = world.start(world.new_run().unwrap()).await.unwrap();
         let session = world.open().await.unwrap();
         let hold = "SELECT FROM mainstay.workers WHERE session_id = $1 FOR UPDATE";
-        sqlx::raw_sql("BEGIN").execute(&mut sql).await.unwrap();
-        sqlx::query(hold).bind(session.uuid()).execute(&mut sql).await.unwrap();
+        sqlx::raw_sql("BEGIN").execute(&mut holder).await.unwrap();
+        sqlx::query(hold).bind(session.uuid()).execute(&mut holder).await.unwrap();
         let (store, wish) = (open(&url, &world.clock).await, world.wish(session, 1));
         let claim = tokio::spawn(async move { (&store as &dyn Store).claim(wish).await });
         let waits = "SELECT count(*) FROM pg_stat_activity
                      WHERE datname = current_database() AND wait_event_type = 'Lock'";
         while count(&mut sql, waits).await == 0 {}
-        Self { world, sql, run_id, claim }
+        Self { world, holder, run_id, claim }
     }
 
     async fn end(mut self) -> (World, Vec<ClaimedRun>) {
-        sqlx::raw_sql("ROLLBACK").execute(&mut self.sql).await.unwrap();
+        sqlx::raw_sql("ROLLBACK").execute(&mut self.holder).await.unwrap();
         (self.world, self.claim.await.unwrap().unwrap())
     }
 }
