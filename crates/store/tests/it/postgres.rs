@@ -329,7 +329,9 @@ async fn a_claim_whose_answer_was_lost_is_found_again() {
     world.start(world.new_run().unwrap()).await.unwrap();
     let one = PostgresOptions::default().with_clock(world.clock.clone()).with_connections(1);
     let store = PostgresStore::connect(&url, one).await.unwrap();
-    let mut held = sql.begin().await.unwrap();
+    // Who looks on is in no transaction: in one, the server shows the same picture every time.
+    let mut holder = PgConnection::connect(&url).await.unwrap();
+    let mut held = holder.begin().await.unwrap();
     sqlx::query("SELECT FROM mainstay.workers FOR UPDATE").execute(&mut *held).await.unwrap();
     let claiming = tokio::spawn(async move {
         let store: &dyn Store = &store;
@@ -337,7 +339,7 @@ async fn a_claim_whose_answer_was_lost_is_found_again() {
     });
     let cut = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
                WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while count(&mut held, cut).await == 0 {}
+    while count(&mut sql, cut).await == 0 {}
     held.rollback().await.unwrap();
     assert_eq!(claiming.await.unwrap().unwrap(), first);
 }
