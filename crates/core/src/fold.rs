@@ -7,6 +7,7 @@
 
 pub mod effects;
 mod fork;
+mod over;
 mod past;
 mod standing;
 mod start;
@@ -37,6 +38,7 @@ use crate::{
     wait::WaitSet,
 };
 use effects::{Intent, Resolution};
+use over::Over;
 use steps::{Phase, StepRun};
 use undo::Undoable;
 
@@ -113,20 +115,8 @@ pub struct Projection {
     /// Which form it has: see [`Projection::brought_up`].
     #[serde(default)]
     form: u8,
-    /// How many of the first StepRuns are known to be over.
     #[serde(skip)]
-    over: Prefix,
-}
-
-/// So many of the first. It follows from the rest of the fold, and where it says less than it
-/// could, looks take longer: folds that differ in it are one.
-#[derive(Debug, Clone, Copy, Default)]
-struct Prefix(usize);
-
-impl PartialEq for Prefix {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
+    over: Over,
 }
 
 /// A journal that does not fold.
@@ -204,7 +194,7 @@ impl Projection {
             output: None,
             born: None,
             form: past::FORM,
-            over: Prefix::default(),
+            over: Over::default(),
         };
         for step in wiring.starts() {
             run.make_due(step, Ancestry::default());
@@ -246,20 +236,9 @@ impl Projection {
         };
         if ends_a_step(entry) {
             self.tidy(wiring, past);
-            self.note_over();
+            self.count_over();
         }
         Ok(())
-    }
-
-    /// Returns the StepRuns that are not over, in the order they became due. A run may have left
-    /// many behind, and is asked for the others several times a step.
-    pub fn unfinished(&self) -> impl Iterator<Item = &StepRun> {
-        self.steps.iter().skip(self.over.0).filter(|step| !step.is_over())
-    }
-
-    fn note_over(&mut self) {
-        let more = self.steps.iter().skip(self.over.0).take_while(|step| step.is_over());
-        self.over.0 += more.count();
     }
 
     /// Takes the next entry and lets go of nothing.

@@ -1,7 +1,7 @@
 //! The fold's half about forks: a projection that stands on its own, under a new run.
 
 use super::{
-    Prefix, Projection,
+    Projection,
     effects::{EffectRecord, Resolution},
     steps::{Phase, StepRun},
 };
@@ -56,7 +56,6 @@ impl Projection {
     /// forgotten so that they are issued anew, failures that nothing was built upon are forgotten so
     /// that they are tried again, and how the original ended does not matter.
     pub fn detach(&mut self) {
-        self.over = Prefix::default();
         for step in &mut self.steps {
             step.effects.retain(|effect| effect.resolution.is_some());
             step.forget_failures(|_| true);
@@ -68,6 +67,7 @@ impl Projection {
                 step.effects.clear();
             }
         }
+        self.recount_over();
         self.ending = None;
         self.unwinding = false;
         self.undone.clear();

@@ -17,7 +17,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Prefix, Projection,
+    Projection,
     steps::{Phase, StepRun},
 };
 use crate::{
@@ -61,7 +61,6 @@ impl Projection {
         wanted.extend(open.flat_map(|step| visits(&step.ancestry)));
         wanted.extend(self.latest_outputs());
         self.forget_joins(&awaited);
-        self.over = Prefix::default();
         for step in std::mem::take(&mut self.steps) {
             if stays(&step) || step.output.is_some() && wanted.contains(&step.key) {
                 self.steps.push(step);
@@ -70,6 +69,7 @@ impl Projection {
                 past(step);
             }
         }
+        self.recount_over();
     }
 
     fn latest_outputs(&self) -> Vec<StepKey> {

@@ -157,6 +157,14 @@ pub struct IndexFilter {
     pub limit: u32,
 }
 
+impl IndexFilter {
+    /// Returns how many there may be at most.
+    #[must_use]
+    pub const fn most(&self) -> u32 {
+        if self.limit == 0 { 100 } else { self.limit }
+    }
+}
+
 /// A row of the searchable list; it may lag behind the run's row by a moment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct IndexRow {

@@ -92,3 +92,36 @@ async fn a_run_that_ends_gives_up_its_place_before_its_end_is_durable() {
     }
     worker.stop().await;
 }
+
+// No pause ends while anybody has something to do.
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_got_all_there_was_does_not_look_again_at_once() {
+    let (claims, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = claims.clone();
+    let world = World::memory().through(|inner| {
+        Tap::new(inner, move |operation| {
+            if matches!(operation, Operation::Claim(wish) if wish.only.is_none()) {
+                counted.fetch_add(1, Ordering::SeqCst);
+            }
+            None
+        })
+    });
+    let noted = (claims, seen.clone());
+    let tool = Probe::new("work", EffectClass::Read, move |_, _| {
+        let (claims, seen) = noted.clone();
+        async move {
+            // Long enough for a look.
+            for _ in 0..50 {
+                tokio::task::yield_now().await;
+            }
+            seen.store(claims.load(Ordering::SeqCst), Ordering::SeqCst);
+            Ok(json!("done"))
+        }
+    });
+    let rig = program(&world, &tool, 4);
+    let run_id = rig.start("work", json!({})).await;
+    let worker = rig.worker();
+    rig.settled(run_id).await;
+    worker.stop().await;
+    assert_eq!(seen.load(Ordering::SeqCst), 1);
+}

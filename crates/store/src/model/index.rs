@@ -45,9 +45,8 @@ impl Model {
     /// Returns runs from the list, newest first. Whoever looks brings it up to date.
     pub(super) fn list_runs(&mut self, filter: &IndexFilter) -> Vec<IndexRow> {
         self.refresh_index(u32::MAX);
-        let limit = if filter.limit == 0 { 100 } else { filter.limit };
         let fitting = self.index.values().rev().filter(|row| fits(filter, row));
-        fitting.take(limit as usize).cloned().collect()
+        fitting.take(filter.most() as usize).cloned().collect()
     }
 
     /// Returns unfinished runs that nothing will ever move.

@@ -112,7 +112,7 @@ pub(super) async fn list_runs(
         push_newest(&mut find, filter, " AND status = s.word");
     }
     find.push(" JOIN mainstay.lanes l USING (lane) ORDER BY i.run_id DESC LIMIT ");
-    find.push_bind(most(filter));
+    find.push_bind(i64::from(filter.most()));
     let rows = find.build().fetch_all(sql).await?;
     rows.iter().map(index_row).collect()
 }
@@ -132,11 +132,7 @@ fn push_newest(find: &mut QueryBuilder<Postgres>, filter: &IndexFilter, which: &
         find.push(" AND lane = ANY(ARRAY(SELECT lane FROM mainstay.lanes WHERE flow = ");
         find.push_bind(flow.as_str()).push("))");
     }
-    find.push(" ORDER BY run_id DESC LIMIT ").push_bind(most(filter)).push(") i");
-}
-
-fn most(filter: &IndexFilter) -> i64 {
-    if filter.limit == 0 { 100 } else { i64::from(filter.limit) }
+    find.push(" ORDER BY run_id DESC LIMIT ").push_bind(i64::from(filter.most())).push(") i");
 }
 
 fn index_row(row: &PgRow) -> Result<IndexRow, Failed> {

@@ -121,7 +121,7 @@ async fn answer(
         let old_connection = matches!(failed, Failed::Lost(_)) && again;
         again = false;
         if !old_connection && !matches!(failed, Failed::Victim(_) | Failed::Outdated(_)) {
-            return Err(explain(link, failed, operation).await);
+            return Err(explain(link, failed, run_of(operation)).await);
         }
     }
     Err(Failed::Victim("the server kept turning this transaction down".to_owned()).told(None))
@@ -184,14 +184,7 @@ async fn commit(link: &mut Link, shared: &Shared, jobs: Vec<AppendJob>) {
         Ok(appended) => Ok(appended),
         Err(failed) => {
             link.mind(&failed);
-            Err(match failed {
-                Failed::NoSchema => missing_schema(link).await,
-                failed @ (Failed::Lost(_)
-                | Failed::Victim(_)
-                | Failed::Outdated(_)
-                | Failed::Refused(_)
-                | Failed::Answer(_)) => failed.told(None),
-            })
+            Err(explain(link, failed, None).await)
         }
     };
     hand_out(jobs, appended);
@@ -240,14 +233,14 @@ async fn within<T>(
 }
 
 /// Says what is wrong; missing tables call for a look at the schema's version.
-async fn explain(link: &mut Link, failed: Failed, operation: &Operation) -> StoreError {
+async fn explain(link: &mut Link, failed: Failed, run_id: Option<RunId>) -> StoreError {
     match failed {
         Failed::NoSchema => missing_schema(link).await,
         failed @ (Failed::Lost(_)
         | Failed::Victim(_)
         | Failed::Outdated(_)
         | Failed::Refused(_)
-        | Failed::Answer(_)) => failed.told(run_of(operation)),
+        | Failed::Answer(_)) => failed.told(run_id),
     }
 }
 

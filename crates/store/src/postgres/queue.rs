@@ -1,7 +1,7 @@
 //! A queue that several connections take from: whoever is free takes all that goes together.
 //!
-//! Of several that are free, the one that was at work last is woken: the server has its statements
-//! planned and its pages at hand, and one caller alone stays with one connection.
+//! Of several that are free, the one that was at work last is woken: one caller alone stays with one
+//! connection, and those that nobody needs are never made.
 
 use std::{
     collections::VecDeque,
@@ -157,6 +157,8 @@ impl<T> Queue<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
     use futures::FutureExt;
 
     use super::*;
@@ -172,6 +174,22 @@ mod tests {
         assert_eq!(queue.push(6), Err(6));
         assert_eq!(queue.next(|| |_: &i32| true).await, [2, 4]);
         assert_eq!(queue.next(|| |_: &i32| true).await, [0; 0]);
+    }
+
+    #[tokio::test]
+    async fn of_those_that_are_free_the_last_that_was_at_work_is_woken() {
+        let queue = Queue::new();
+        let all = || |_: &i32| true;
+        let (mut first, mut last) = (pin!(queue.next(all)), pin!(queue.next(all)));
+        // Both wait: the first has been free for longer.
+        assert!((&mut first).now_or_never().is_none() && (&mut last).now_or_never().is_none());
+        queue.push(1).unwrap();
+        let woken = tokio::select! {
+            biased;
+            _ = &mut first => "first",
+            _ = &mut last => "last",
+        };
+        assert_eq!(woken, "last");
     }
 
     #[tokio::test]

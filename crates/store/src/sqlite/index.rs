@@ -78,7 +78,6 @@ impl Scope<'_> {
         let before = filter.before.map_or_else(|| vec![0xff; 17], |run_id| run_id.blob());
         let words: Vec<_> = filter.statuses.iter().map(|status| status.as_str()).collect();
         let statuses = (!words.is_empty()).then(|| wire::json(&words)).transpose()?;
-        let limit = if filter.limit == 0 { 100 } else { filter.limit };
         let find = sqlx::query(find)
             .bind(low.as_bytes().to_vec())
             .bind(high.as_bytes().to_vec())
@@ -86,7 +85,7 @@ impl Scope<'_> {
             .bind(filter.tenant.as_deref())
             .bind(filter.flow.as_deref())
             .bind(statuses)
-            .bind(i64::from(limit));
+            .bind(i64::from(filter.most()));
         self.rows(find).await?.iter().map(index_row).collect()
     }
 }
