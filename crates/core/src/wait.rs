@@ -99,6 +99,21 @@ impl Divergence {
 }
 
 impl Wait {
+    /// Returns when time alone ends it, if it does.
+    #[must_use]
+    pub const fn ends_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Timer { due: at } | Self::Retry { at, .. } => Some(*at),
+            Self::Signal { until, .. } => *until,
+            Self::Review { .. }
+            | Self::Child { .. }
+            | Self::Budget { .. }
+            | Self::WorkerVersion { .. }
+            | Self::Divergence(_)
+            | Self::Quarantine { .. } => None,
+        }
+    }
+
     /// Returns the word of `waiting_for`.
     #[must_use]
     pub const fn word(&self) -> &'static str {
@@ -136,6 +151,18 @@ pub struct WaitSet {
 }
 
 impl WaitSet {
+    /// Returns whether so many of the waits, each with a row or somebody outside that will end it,
+    /// are why the run does not go on. Where any wait is enough, none has ended yet and every one
+    /// must have its source: a run that waits for a person or a time, and whose time will not come,
+    /// is stuck although it seems to wait. Where all are needed, those that ended have none.
+    #[must_use]
+    pub fn is_explained_by(&self, sources: usize) -> bool {
+        match self.mode {
+            WaitMode::Any => sources == self.waits.len(),
+            WaitMode::All => sources > 0,
+        }
+    }
+
     /// Returns how many messages must arrive before the run wakes: a lower bound that may wake it
     /// early, never late.
     #[must_use]

@@ -1,5 +1,7 @@
 //! The searchable list, the doctor's questions, and what a store says of itself.
 
+use std::time::Duration;
+
 use mainstay_core::{
     flow::FlowDefinition,
     id::{RunId, prefix_range},
@@ -110,12 +112,27 @@ pub(super) async fn a_run_without_a_wake_source_is_unexplained(world: World) -> 
     let wait = Wait::Timer { due: world.now() };
     owner.accept(&*world.store, owner.park(0, WaitMode::Any, vec![wait])?).await?;
     equal("found", world.store.unexplained(()).await?, vec![owner.run_id])?;
+    let waits = vec![
+        Wait::Timer { due: world.now().after(Duration::from_secs(1)) },
+        Wait::Signal { name: "go".to_owned(), until: None },
+    ];
+    let mut half = world.owned().await?;
+    let mut part = half.park(0, WaitMode::Any, waits)?;
+    part.timers.push(("another".to_owned(), world.now()));
+    half.accept(&*world.store, part).await?;
+    let mut two = vec![owner.run_id, half.run_id];
+    two.sort_unstable();
+    equal(
+        "one that may also be told, and has another timer",
+        world.store.unexplained(()).await?,
+        two,
+    )?;
     let mut lost = world.owned().await?;
     let child = Wait::Child { run_id: world.run_id() };
     lost.accept(&*world.store, lost.park(0, WaitMode::Any, vec![child])?).await?;
-    let mut both = vec![owner.run_id, lost.run_id];
-    both.sort_unstable();
-    equal("a child that never was", world.store.unexplained(()).await?, both)
+    let mut all = vec![owner.run_id, half.run_id, lost.run_id];
+    all.sort_unstable();
+    equal("a child that never was", world.store.unexplained(()).await?, all)
 }
 
 pub(super) async fn a_flow_version_is_known_once(world: World) -> Verdict {

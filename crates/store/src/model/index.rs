@@ -4,7 +4,7 @@ use mainstay_core::{
     id::RunId,
     run::RunStatus,
     store::row::{IndexFilter, IndexRow},
-    wait::Wait,
+    wait::{Wait, WaitSet},
 };
 
 use super::{Model, Run};
@@ -63,8 +63,9 @@ impl Model {
                 run.row.owner == Some(claim.owner) && self.sessions.contains_key(&claim.owner)
             }),
             RunStatus::Parked => {
-                let mut waits = run.row.wait.iter().flat_map(|set| &set.waits);
-                waits.any(|wait| self.has_source(run_id, wait))
+                let sources =
+                    |set: &WaitSet| set.waits.iter().filter(|w| self.has_source(run_id, w)).count();
+                run.row.wait.as_ref().is_some_and(|set| set.is_explained_by(sources(set)))
             }
             RunStatus::Completed
             | RunStatus::Failed
@@ -73,13 +74,14 @@ impl Model {
         }
     }
 
-    /// Whether there is something that will end the wait: a row, a person, another program.
+    /// Whether there is something that will end the wait: a row, a person, another program. A wait
+    /// that ends at a time has a timer of that time.
     fn has_source(&self, run_id: RunId, wait: &Wait) -> bool {
+        if let Some(at) = wait.ends_at() {
+            return self.timers.iter().any(|((of, _), due)| *of == run_id && *due == at);
+        }
         match wait {
             Wait::Review { review_id, .. } => self.reviews.get(review_id).is_some_and(|r| r.open),
-            Wait::Timer { .. } | Wait::Retry { .. } => {
-                self.timers.keys().any(|(of, _)| *of == run_id)
-            }
             Wait::Child { run_id: child } => {
                 let home = self.home(*child);
                 let row = self.runs.get(&home);
@@ -87,7 +89,9 @@ impl Model {
                 let senders = [run_id, *child, home];
                 runs || self.outbox.iter().any(|row| senders.contains(&row.run_id))
             }
-            Wait::Signal { .. }
+            Wait::Timer { .. }
+            | Wait::Retry { .. }
+            | Wait::Signal { .. }
             | Wait::Budget { .. }
             | Wait::WorkerVersion { .. }
             | Wait::Divergence(_)

@@ -10,7 +10,7 @@ use super::{connect::finish, failure::Failed};
 use crate::wire;
 
 const SUSPECTS: &str = "
-SELECT run_id, wait FROM mainstay.runs r
+SELECT run_id, CASE status WHEN 'parked' THEN wait END AS wait FROM mainstay.runs r
 WHERE status = 'parked'
    OR (status = 'queued' AND NOT EXISTS (SELECT FROM mainstay.ready q WHERE q.run_id = r.run_id))
    OR (status = 'running' AND NOT EXISTS (
@@ -33,39 +33,41 @@ async fn unexplained_now(sql: &mut PgConnection) -> Result<Vec<RunId>, Failed> {
         let run_id = RunId::from_uuid(row.try_get("run_id")?);
         let wait: Option<&str> = row.try_get("wait")?;
         let wait: Option<WaitSet> = wait.map(wire::read_json).transpose()?;
-        let waits = wait.map(|set| set.waits).unwrap_or_default();
-        if !any_explained(sql, run_id, &waits).await? {
+        let explained = match wait {
+            Some(set) => set.is_explained_by(sources(sql, run_id, &set.waits).await?),
+            None => false,
+        };
+        if !explained {
             unexplained.push(run_id);
         }
     }
     Ok(unexplained)
 }
 
-/// One wait with its source is enough: those that have happened have none any more.
-async fn any_explained(
-    sql: &mut PgConnection,
-    run_id: RunId,
-    waits: &[Wait],
-) -> Result<bool, Failed> {
+/// Returns how many of the waits have something that will end them.
+async fn sources(sql: &mut PgConnection, run_id: RunId, waits: &[Wait]) -> Result<usize, Failed> {
+    let mut found = 0;
     for wait in waits {
-        let Some(mut source) = source(run_id, wait) else { return Ok(true) };
-        if source.build().fetch_optional(&mut *sql).await?.is_some() {
-            return Ok(true);
-        }
+        found += usize::from(match source(run_id, wait) {
+            Some(mut source) => source.build().fetch_optional(&mut *sql).await?.is_some(),
+            None => true,
+        });
     }
-    Ok(false)
+    Ok(found)
 }
 
 /// Returns the statement that finds what will end the wait; `None` if that is a person, a signal
-/// or another program.
+/// or another program. A wait that ends at a time has a timer of that time.
 fn source(run_id: RunId, wait: &Wait) -> Option<QueryBuilder<Postgres>> {
     let mut sql = QueryBuilder::new("SELECT 1 FROM mainstay.");
+    if let Some(at) = wait.ends_at() {
+        sql.push("timers WHERE run_id = ").push_bind(run_id.uuid());
+        sql.push(" AND due_at = ").push_bind(at.micros()).push(" LIMIT 1");
+        return Some(sql);
+    }
     match wait {
         Wait::Review { review_id, .. } => {
             sql.push("reviews WHERE open AND review_id = ").push_bind(review_id.uuid());
-        }
-        Wait::Timer { .. } | Wait::Retry { .. } => {
-            sql.push("timers WHERE run_id = ").push_bind(run_id.uuid()).push(" LIMIT 1");
         }
         Wait::Child { run_id: child } => {
             sql = QueryBuilder::new("WITH child AS (SELECT coalesce(");
@@ -79,7 +81,9 @@ fn source(run_id: RunId, wait: &Wait) -> Option<QueryBuilder<Postgres>> {
             );
             sql.push_bind(child.uuid()).push(", ").push_bind(run_id.uuid()).push(") LIMIT 1");
         }
-        Wait::Signal { .. }
+        Wait::Timer { .. }
+        | Wait::Retry { .. }
+        | Wait::Signal { .. }
         | Wait::Budget { .. }
         | Wait::WorkerVersion { .. }
         | Wait::Divergence(_)

@@ -23,7 +23,8 @@ impl Scope<'_> {
     }
 
     async fn unexplained_now(&mut self) -> Result<Vec<RunId>, StoreError> {
-        let suspects = "SELECT run_id, wait FROM mainstay_runs r
+        let suspects = "SELECT run_id, CASE status WHEN 'parked' THEN wait END AS wait
+            FROM mainstay_runs r
             WHERE status = 'parked'
                OR (status = 'queued' AND run_id NOT IN (SELECT run_id FROM mainstay_ready))
                OR (status = 'running' AND NOT EXISTS (
@@ -36,37 +37,42 @@ impl Scope<'_> {
             let run_id = run_id(&row)?;
             let wait: Option<&str> = column(&row, "wait")?;
             let wait: Option<WaitSet> = wait.map(wire::read_json).transpose()?;
-            let waits = wait.map(|set| set.waits).unwrap_or_default();
-            if !self.any_explained(run_id, &waits).await? {
+            let explained = match wait {
+                Some(set) => set.is_explained_by(self.sources(run_id, &set.waits).await?),
+                None => false,
+            };
+            if !explained {
                 unexplained.push(run_id);
             }
         }
         Ok(unexplained)
     }
 
-    /// One wait with its source is enough: those that have happened have none any more.
-    async fn any_explained(&mut self, run_id: RunId, waits: &[Wait]) -> Result<bool, StoreError> {
+    /// Returns how many of the waits have something that will end them.
+    async fn sources(&mut self, run_id: RunId, waits: &[Wait]) -> Result<usize, StoreError> {
+        let mut found = 0;
         for wait in waits {
-            let Some(source) = source(run_id, wait) else { return Ok(true) };
-            if self.row(source).await?.is_some() {
-                return Ok(true);
-            }
+            found += usize::from(match source(run_id, wait) {
+                Some(source) => self.row(source).await?.is_some(),
+                None => true,
+            });
         }
-        Ok(false)
+        Ok(found)
     }
 }
 
 /// Returns the statement that finds what will end the wait; `None` if that is a person, a signal
-/// or another program.
+/// or another program. A wait that ends at a time has a timer of that time.
 fn source(run_id: RunId, wait: &Wait) -> Option<Statement<'static>> {
+    if let Some(at) = wait.ends_at() {
+        let timer = "SELECT 1 FROM mainstay_timers WHERE run_id = ? AND due_at = ?";
+        return Some(sqlx::query(timer).bind(run_id.blob()).bind(at.micros()));
+    }
     match wait {
         Wait::Review { review_id, .. } => Some(
             sqlx::query("SELECT 1 FROM mainstay_reviews WHERE review_id = ? AND open")
                 .bind(review_id.blob()),
         ),
-        Wait::Timer { .. } | Wait::Retry { .. } => {
-            Some(sqlx::query("SELECT 1 FROM mainstay_timers WHERE run_id = ?").bind(run_id.blob()))
-        }
         Wait::Child { run_id: child } => Some(
             sqlx::query(
                 "WITH child AS (SELECT coalesce(
@@ -78,7 +84,9 @@ fn source(run_id: RunId, wait: &Wait) -> Option<Statement<'static>> {
             .bind(child.blob())
             .bind(run_id.blob()),
         ),
-        Wait::Signal { .. }
+        Wait::Timer { .. }
+        | Wait::Retry { .. }
+        | Wait::Signal { .. }
         | Wait::Budget { .. }
         | Wait::WorkerVersion { .. }
         | Wait::Divergence(_)
