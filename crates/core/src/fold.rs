@@ -71,6 +71,10 @@ pub struct Projection {
     pub created_at: Timestamp,
     /// When the last entry was written.
     pub at: Timestamp,
+    /// What is known to have passed: when the latest of the timers that fired was due. An owner
+    /// whose own clock is behind the store's takes it for now.
+    #[serde(default, skip_serializing_if = "is_never")]
+    pub passed: Timestamp,
     /// The last entry's place.
     pub position: Position,
     /// The session of the last claim.
@@ -117,6 +121,11 @@ pub struct Projection {
     form: u8,
     #[serde(skip)]
     over: Over,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_never(at: &Timestamp) -> bool {
+    *at == Timestamp::default()
 }
 
 /// A journal that does not fold.
@@ -175,6 +184,7 @@ impl Projection {
             tags: created.tags.clone(),
             created_at: at,
             at,
+            passed: Timestamp::default(),
             position: 1,
             session: None,
             recoveries: 0,
@@ -389,7 +399,10 @@ impl Projection {
                     Resolution::Child { status: *status, output, failure: failure.clone() };
                 self.resolve(position, resolution);
             }
-            InboxBody::TimerFired { key } => self.timer_fired(key),
+            InboxBody::TimerFired { key, due } => {
+                self.passed = self.passed.max(due.unwrap_or_default());
+                self.timer_fired(key);
+            }
             InboxBody::ToppedUp { add, .. } => self.ledger.top_up(add),
             InboxBody::CancelRequested { by, reason } => {
                 let reason = format!("{by}: {reason}");

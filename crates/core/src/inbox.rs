@@ -10,6 +10,7 @@ use crate::{
     payload::PayloadRef,
     review::ReviewOutcome,
     run::RunStatus,
+    time::Timestamp,
 };
 
 /// One message to a run.
@@ -58,6 +59,10 @@ pub enum InboxBody {
     TimerFired {
         /// The timer's key.
         key: String,
+        /// When it was due. By the store's clock that time has passed; programs before this said
+        /// nothing of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
     },
     /// The budget was raised.
     ToppedUp {

@@ -151,7 +151,10 @@ fn samples() -> Vec<Entry> {
         },
         Entry::Advanced { amount: Spend::ZERO },
         Entry::Allotted { child: run_id(), limits: Limits::none() },
-        Entry::Received { inbox: 1, message: InboxBody::TimerFired { key: "a#1:0".into() } },
+        Entry::Received {
+            inbox: 1,
+            message: InboxBody::TimerFired { key: "a#1:0".into(), due: Some(at(5)) },
+        },
         Entry::Migrated { from: version(), to: version(), state: value(json!({})) },
         Entry::Unwinding { cause: Cause::Cancelled { reason: "enough".into() } },
         Entry::Released,
@@ -254,6 +257,22 @@ fn running_time_is_what_lies_between_the_entries_of_a_claim() {
     crashed.apply(&wiring, 7, at(6_000), &claimed()).unwrap();
     assert_eq!(crashed.wall_ms(), 23_000, "of a crash's gap no more than a lease is counted");
     assert_eq!(crashed.recoveries, 1);
+}
+
+#[test]
+fn the_latest_timer_that_fired_says_what_has_passed() {
+    let fired = |inbox: u64, due: Option<Timestamp>| {
+        let message = InboxBody::TimerFired { key: format!("retry:{inbox}"), due };
+        Entry::Received { inbox, message }
+    };
+    let mut run = fold(&pair(), &[claimed()]).unwrap();
+    assert_eq!(run.passed, Timestamp::default(), "nothing is known yet");
+    for (inbox, due, passed) in [(1, Some(70), 70), (2, Some(60), 70), (3, None, 70)] {
+        run.apply(&pair(), run.position + 1, at(9), &fired(inbox, due.map(at))).unwrap();
+        assert_eq!(run.passed, at(passed));
+    }
+    let text = serde_json::to_string(&run).unwrap();
+    assert_eq!(serde_json::from_str::<Projection>(&text).unwrap().passed, at(70));
 }
 
 fn ready(wiring: &Wiring, entries: &[Entry], resting: &str) -> Vec<String> {

@@ -102,8 +102,10 @@ impl Book {
         }
     }
 
+    /// Returns what time it is: never before a time that the store says has passed. A worker whose
+    /// clock is behind would else wait for a timer that has fired and does not fire again.
     pub(super) fn now(&self) -> Timestamp {
-        self.runtime.clock.now()
+        self.runtime.clock.now().max(self.run.passed)
     }
 
     /// Begins an attempt at a step.

@@ -23,6 +23,7 @@ mod recovery;
 mod rig;
 mod runs;
 mod sagas;
+mod skew;
 mod steps;
 mod takeovers;
 mod tap;

@@ -10,17 +10,20 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use mainstay_core::{
     fold::Projection,
     id::RunId,
     journal::Entry,
     model::{ModelCatalog, Provider},
+    port::Clock,
     review::Decision,
     run::RunStatus,
     store::{
         Store,
         row::{ReviewFilter, ReviewRow, RunRow},
     },
+    time::Timestamp,
     tool::Tool,
 };
 use mainstay_engine::{
@@ -57,8 +60,32 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(600);
 pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<SimulatedClock>,
+    /// How far the clocks of its programs are behind the store's.
+    lag: Duration,
     programs: Arc<AtomicU64>,
     _folder: Option<Arc<Folder>>,
+}
+
+/// A clock that shows an earlier time than another, and is as quick.
+#[derive(Debug)]
+struct Behind {
+    clock: Arc<SimulatedClock>,
+    lag: Duration,
+}
+
+#[async_trait]
+impl Clock for Behind {
+    fn now(&self) -> Timestamp {
+        self.clock.now().before(self.lag)
+    }
+
+    fn boot(&self) -> Duration {
+        self.clock.boot()
+    }
+
+    async fn sleep(&self, span: Duration) {
+        self.clock.sleep(span).await;
+    }
 }
 
 /// A folder on a real disk that is gone after the test.
@@ -83,7 +110,7 @@ impl World {
     pub(crate) fn memory() -> Self {
         let clock = Arc::new(SimulatedClock::default());
         let store = Arc::new(MemoryStore::default().with_clock(clock.clone()));
-        Self { store, clock, programs: Arc::default(), _folder: None }
+        Self { store, clock, lag: Duration::ZERO, programs: Arc::default(), _folder: None }
     }
 
     /// A world on a SQLite file of its own.
@@ -92,7 +119,13 @@ impl World {
         let clock = Arc::new(SimulatedClock::default());
         let options = SqliteOptions::default().with_clock(clock.clone());
         let store = Arc::new(SqliteStore::open(folder.0.join("runs.db"), options).await.unwrap());
-        Self { store, clock, programs: Arc::default(), _folder: Some(folder) }
+        let lag = Duration::ZERO;
+        Self { store, clock, lag, programs: Arc::default(), _folder: Some(folder) }
+    }
+
+    /// The same world, whose programs are on a machine that is behind.
+    pub(crate) fn behind(self, lag: Duration) -> Self {
+        Self { lag, ..self }
     }
 
     /// The same world, whose store is reached through another.
@@ -110,10 +143,11 @@ impl World {
         let Program { flows, tools, providers, options } = program;
         let models = ModelCatalog::new(Arc::new(Prices::bundled()));
         let models = providers.into_iter().fold(models, ModelCatalog::with_provider);
+        let clock = Arc::new(Behind { clock: self.clock.clone(), lag: self.lag });
         let seed = self.programs.fetch_add(1, Ordering::Relaxed) + 1;
         let runtime = Runtime::new(
             self.store.clone(),
-            self.clock.clone(),
+            clock,
             Arc::new(SeededEntropy::new(seed)),
             flows,
             models,

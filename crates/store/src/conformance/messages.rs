@@ -128,7 +128,8 @@ pub(super) async fn a_due_timer_becomes_a_message(world: World) -> Verdict {
     equal("due", fire(&world).await?, FiredTimers { fired: 1, next_in: None })?;
     let messages = inbox(&world, owner.run_id).await?;
     let [message] = messages.as_slice() else { return equal("one message", messages, vec![]) };
-    equal("body", &message.body, &InboxBody::TimerFired { key: "nap".to_owned() })?;
+    let told = InboxBody::TimerFired { key: "nap".to_owned(), due: Some(due) };
+    equal("body, with the time that has passed", &message.body, &told)?;
     equal("key", &message.key, &format!("timer:nap:{}", due.micros()))?;
     let claimed = world.claim(world.open().await?).await?;
     equal("woken", claimed.run.run_id, owner.run_id)?;
@@ -187,7 +188,7 @@ pub(super) async fn messages_to_others_stay_until_they_are_delivered(world: Worl
     let tell = |key: &str| OutboxMessage::Tell {
         run_id: owner.run_id,
         key: key.to_owned(),
-        body: Box::new(InboxBody::TimerFired { key: key.to_owned() }),
+        body: Box::new(InboxBody::TimerFired { key: key.to_owned(), due: None }),
         payloads: vec!["{\"a\":1}".to_owned()],
     };
     let mut part = owner.step()?;

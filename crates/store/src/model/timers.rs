@@ -28,7 +28,7 @@ impl Model {
             self.deliver(&Delivery {
                 run_id: *run_id,
                 key: wire::timer_key(key, *due),
-                body: InboxBody::TimerFired { key: key.clone() },
+                body: InboxBody::TimerFired { key: key.clone(), due: Some(*due) },
                 payloads: Vec::new(),
             })?;
         }

@@ -53,7 +53,7 @@ async fn fire(sql: &mut PgConnection, shared: &Shared, timer: &TimerRow) -> Resu
     let delivery = Delivery {
         run_id: timer.run_id,
         key: wire::timer_key(&timer.key, timer.due),
-        body: InboxBody::TimerFired { key: timer.key.clone() },
+        body: InboxBody::TimerFired { key: timer.key.clone(), due: Some(timer.due) },
         payloads: Vec::new(),
     };
     Ok(deliver_from(sql, shared, &delivery, Some(timer)).await?.fired)

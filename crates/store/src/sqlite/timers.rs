@@ -61,7 +61,7 @@ impl Scope<'_> {
     async fn fire(&mut self, run_id: RunId, key: String, due: Timestamp) -> Result<(), StoreError> {
         self.drop_timer(run_id, &key).await?;
         let counts_once = wire::timer_key(&key, due);
-        let body = InboxBody::TimerFired { key };
+        let body = InboxBody::TimerFired { key, due: Some(due) };
         let delivery = Delivery { run_id, key: counts_once, body, payloads: Vec::new() };
         self.deliver(&delivery).await.map(drop)
     }

@@ -137,7 +137,7 @@ impl Generator {
         OutboxMessage::Tell {
             run_id,
             key: format!("k{}", self.draw.below(5)),
-            body: Box::new(InboxBody::TimerFired { key: "x".to_owned() }),
+            body: Box::new(InboxBody::TimerFired { key: "x".to_owned(), due: None }),
             payloads: vec!["{}".to_owned()],
         }
     }
