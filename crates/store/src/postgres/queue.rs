@@ -41,8 +41,9 @@ pub(super) struct AtWork<'a, T>(&'a Queue<T>);
 
 impl<T> Drop for AtWork<'_, T> {
     fn drop(&mut self) {
-        self.0.state().at_work -= 1;
-        self.0.moved.notify_last();
+        let mut state = self.0.state();
+        state.at_work -= 1;
+        self.0.pass_on(&state);
     }
 }
 
@@ -157,7 +158,14 @@ impl<T> Queue<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::pin::pin;
+    use std::{
+        pin::pin,
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering},
+        },
+        task::{Context, Wake, Waker},
+    };
 
     use futures::FutureExt;
 
@@ -211,6 +219,39 @@ mod tests {
         assert_eq!(tokio::join!(waits, done).0, [7]);
         queue.close();
         assert_eq!(queue.next_beside(all).await.0, [0; 0]);
+    }
+
+    /// Counts how often a task is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_batch_wakes_a_colleague_only_for_what_was_left() {
+        let all = || |_: &i32| true;
+        for (left, times) in [(false, 0), (true, 1)] {
+            let queue = Queue::new();
+            [1, 2].into_iter().for_each(|job| queue.push(job).unwrap());
+            let (_, at_work) = queue.next_beside(all).await;
+            if left {
+                queue.push(3).unwrap();
+            }
+            let woken = Arc::<Woken>::default();
+            let waker = Waker::from(woken.clone());
+            let mut colleague = pin!(queue.next_beside(all));
+            // Twice: the first look takes the permit of a push that nobody waited for.
+            for _ in 0..2 {
+                assert!(colleague.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            }
+            woken.0.store(0, Ordering::Relaxed);
+            drop(at_work);
+            assert_eq!(woken.0.load(Ordering::Relaxed), times);
+        }
     }
 
     #[tokio::test(start_paused = true)]
