@@ -3,6 +3,8 @@
 //! Each transaction that changes a run's status notes the run's id; a refresh reads those rows
 //! again and removes the notes in one transaction, so nothing is missed and nothing is scanned.
 
+use std::collections::BTreeSet;
+
 use mainstay_core::{
     id::RunId,
     store::{
@@ -11,8 +13,7 @@ use mainstay_core::{
     },
     time::Timestamp,
 };
-use sqlx::sqlite::SqliteRow;
-use uuid::Uuid;
+use sqlx::{QueryBuilder, Sqlite, sqlite::SqliteRow};
 
 use super::{
     flows::flow_version,
@@ -68,24 +69,47 @@ impl Scope<'_> {
         &mut self,
         filter: &IndexFilter,
     ) -> Result<Vec<IndexRow>, StoreError> {
-        let find = "SELECT * FROM mainstay_run_index
-                    WHERE run_id BETWEEN ?1 AND ?2 AND run_id < ?3
-                      AND (?4 IS NULL OR tenant = ?4) AND (?5 IS NULL OR flow = ?5)
-                      AND (?6 IS NULL OR status IN (SELECT value FROM json_each(?6)))
-                    ORDER BY run_id DESC LIMIT ?7";
-        let (low, high) = filter.ids.unwrap_or((Uuid::nil(), Uuid::max()));
-        // One byte longer than any id, so that nothing is excluded without a `before`.
-        let before = filter.before.map_or_else(|| vec![0xff; 17], |run_id| run_id.blob());
-        let words: Vec<_> = filter.statuses.iter().map(|status| status.as_str()).collect();
-        let statuses = (!words.is_empty()).then(|| wire::json(&words)).transpose()?;
-        let find = sqlx::query(find)
-            .bind(low.as_bytes().to_vec())
-            .bind(high.as_bytes().to_vec())
-            .bind(before)
-            .bind(filter.tenant.as_deref())
-            .bind(filter.flow.as_deref())
-            .bind(statuses)
-            .bind(i64::from(filter.most()));
-        self.rows(find).await?.iter().map(index_row).collect()
+        let mut find = newest(filter);
+        self.rows(find.build()).await?.iter().map(index_row).collect()
     }
 }
+
+/// Returns the statement for a list. Each status is looked through by itself, in the index that it
+/// leads: one that few runs have is found among any number of others.
+fn newest(filter: &IndexFilter) -> QueryBuilder<Sqlite> {
+    let mut find = QueryBuilder::new("SELECT * FROM (");
+    let words: BTreeSet<_> = filter.statuses.iter().map(|status| status.as_str()).collect();
+    if words.is_empty() {
+        find.push("SELECT * FROM mainstay_run_index WHERE true");
+        push_newest(&mut find, filter);
+    }
+    for (nth, word) in words.into_iter().enumerate() {
+        find.push(if nth == 0 { "SELECT * FROM (" } else { ") UNION ALL SELECT * FROM (" });
+        find.push("SELECT * FROM mainstay_run_index INDEXED BY mainstay_run_index_status");
+        find.push(" WHERE status = ").push_bind(word);
+        push_newest(&mut find, filter);
+    }
+    find.push(if filter.statuses.is_empty() { ")" } else { "))" });
+    find.push(" ORDER BY run_id DESC LIMIT ").push_bind(i64::from(filter.most()));
+    find
+}
+
+fn push_newest(find: &mut QueryBuilder<Sqlite>, filter: &IndexFilter) {
+    if let Some((low, high)) = filter.ids {
+        find.push(" AND run_id BETWEEN ").push_bind(low.as_bytes().to_vec());
+        find.push(" AND ").push_bind(high.as_bytes().to_vec());
+    }
+    if let Some(before) = filter.before {
+        find.push(" AND run_id < ").push_bind(before.blob());
+    }
+    if let Some(tenant) = &filter.tenant {
+        find.push(" AND tenant = ").push_bind(tenant.clone());
+    }
+    if let Some(flow) = &filter.flow {
+        find.push(" AND flow = ").push_bind(flow.clone());
+    }
+    find.push(" ORDER BY run_id DESC LIMIT ").push_bind(i64::from(filter.most()));
+}
+
+#[cfg(test)]
+mod tests;
