@@ -7,6 +7,13 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use mainstay_core::{
+    inbox::InboxBody,
+    label::Label,
+    payload::Payload,
+    store::{Store, StoreError, operation::Delivery},
+};
+use mainstay_store::postgres::{PostgresOptions, PostgresStore};
 use mainstay_testing::postgres::TestDatabase;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -23,6 +30,8 @@ struct Shop {
     place: Place,
     runtime: Runtime,
     database: TestDatabase,
+    /// Looks on.
+    store: PostgresStore,
 }
 
 /// A worker process; it is gone when this is.
@@ -47,8 +56,12 @@ impl Hand {
 impl Shop {
     fn new() -> Self {
         let runtime = Runtime::new().unwrap();
-        let database = runtime.block_on(TestDatabase::create()).unwrap();
-        Self { place: Place::new(), runtime, database }
+        let (database, store) = runtime.block_on(async {
+            let database = TestDatabase::create().await.unwrap();
+            let store = PostgresStore::connect(database.url(), PostgresOptions::default()).await;
+            (database, store.unwrap())
+        });
+        Self { place: Place::new(), runtime, database, store }
     }
 
     fn command(&self, state: &str, arguments: &[&str]) -> Command {
@@ -92,10 +105,23 @@ impl Shop {
         })
     }
 
-    /// Looks until the answer is so; each look makes a connection, which is pause enough.
+    /// Looks until the answer is so; each look makes a connection, which is pause enough. At every
+    /// look each unfinished run has a row that says why it is not running.
     fn until(&self, wanted: i64, sql: &str) {
-        let so = (0..LOOKS).any(|_| self.sql(sql) == [wanted]);
+        let so = (0..LOOKS).any(|_| {
+            self.check_reasons();
+            self.sql(sql) == [wanted]
+        });
         assert!(so, "{sql} is {:?}, not {wanted}", self.sql(sql));
+    }
+
+    fn check_reasons(&self) {
+        let port: &dyn Store = &self.store;
+        match self.runtime.block_on(port.unexplained(())) {
+            // Nobody has migrated yet.
+            Err(StoreError::Schema { found: 0, .. }) => {}
+            unexplained => assert_eq!(unexplained, Ok(Vec::new())),
+        }
     }
 
     /// What the next release's migration might do: it only adds, and says who may go on.
@@ -123,6 +149,7 @@ impl Shop {
     }
 
     fn close(self) {
+        self.runtime.block_on(self.store.close());
         self.runtime.block_on(self.database.close()).unwrap();
     }
 }
@@ -211,24 +238,15 @@ fn a_change_that_runs_do_not_survive_is_found_before_and_parks_visibly_after() {
 
 /// Somebody comes to fetch it.
 fn signal(shop: &Shop, run_id: &str) {
-    let options = mainstay_store::postgres::PostgresOptions::default();
     shop.runtime.block_on(async {
-        let url = shop.database.url();
-        let store = mainstay_store::postgres::PostgresStore::connect(url, options).await.unwrap();
-        let payload = mainstay_core::payload::Payload::of(&Value::Null).unwrap();
-        let body = mainstay_core::inbox::InboxBody::Signalled {
+        let payload = Payload::of(&Value::Null).unwrap();
+        let body = InboxBody::Signalled {
             name: "fetched".to_owned(),
-            payload: payload.reference(mainstay_core::label::Label::default()),
+            payload: payload.reference(Label::default()),
         };
         let (run_id, key) = (run_id.parse().unwrap(), "fetched".to_owned());
-        let told = mainstay_core::store::operation::Delivery {
-            run_id,
-            key,
-            body,
-            payloads: vec![payload],
-        };
-        let port: &dyn mainstay_core::store::Store = &store;
+        let told = Delivery { run_id, key, body, payloads: vec![payload] };
+        let port: &dyn Store = &shop.store;
         port.deliver(told).await.unwrap();
-        store.close().await;
     });
 }
