@@ -46,11 +46,14 @@ use sqlx::{
 
 use self::{
     error::store_error,
-    hint::Ear,
+    hint::Hints,
     scope::{Isolation, Scope},
     writer::Writer,
 };
-use crate::{clock::StoreClock, hint::makes_ready};
+use crate::{
+    clock::StoreClock,
+    hint::{gives_back, makes_ready},
+};
 
 const READERS: u32 = 4;
 
@@ -110,7 +113,7 @@ pub struct SqliteStore {
     writer: Writer,
     task: tokio::task::JoinHandle<()>,
     readers: SqlitePool,
-    ear: Ear,
+    hints: Hints,
 }
 
 impl SqliteStore {
@@ -133,8 +136,8 @@ impl SqliteStore {
             .test_before_acquire(false)
             .connect_lazy_with(connect.pragma("query_only", "ON"));
         let (writer, task) = Writer::start(db, options.clock.clone());
-        let ear = Ear::new(&path, readers.clone());
-        let store = Self { path, clock: options.clock, writer, task, readers, ear };
+        let hints = Hints::new(&path, readers.clone());
+        let store = Self { path, clock: options.clock, writer, task, readers, hints };
         if found.found < schema::WANTED && options.missing == Missing::Make {
             store.writer.execute(Operation::Migrate(())).await?;
         }
@@ -149,8 +152,8 @@ impl SqliteStore {
 
     /// Waits until everything that was asked for is written and the file is closed.
     pub async fn close(self) {
-        let Self { writer, task, readers, ear, .. } = self;
-        drop(ear);
+        let Self { writer, task, readers, hints, .. } = self;
+        drop(hints);
         readers.close().await;
         drop(writer);
         if let Err(error) = task.await {
@@ -215,9 +218,10 @@ impl Store for SqliteStore {
             | Operation::LendPayloads(_)
             | Operation::Rehome(_)
             | Operation::DropWeek(_) => {
+                let released = matches!(&operation, Operation::Append(parts) if gives_back(parts));
                 let reply = self.writer.execute(operation).await?;
-                if makes_ready(&reply) {
-                    self.ear.heard();
+                if released || makes_ready(&reply) {
+                    self.hints.say();
                 }
                 Ok(reply)
             }
@@ -225,7 +229,7 @@ impl Store for SqliteStore {
     }
 
     async fn hinted(&self) {
-        self.ear.hinted().await;
+        self.hints.hinted().await;
     }
 }
 

@@ -1,10 +1,15 @@
-//! Hints between processes: the kernel says when somebody has written to the file's log.
+//! Hints between processes: a byte is written to a file beside the database, and the kernel tells
+//! whoever watches it.
 //!
-//! Not everything that is written makes a run ready, so a reader looks into the queue before a hint
-//! is passed on: who claims for nothing would keep the writers of other processes waiting.
+//! Watching the log itself would tell too much, each step of each run, and too early: the kernel
+//! tells of what is being written before it counts. The byte is written after the commit, and only
+//! where a run may have become ready. Several processes hear it, so a reader looks into the queue
+//! before a hint is passed on: who claims for nothing would keep the writers of others waiting.
 
 use std::{
     ffi::OsString,
+    fs::{File, OpenOptions},
+    io::{Seek, Write},
     path::{Path, PathBuf},
     sync::{Arc, OnceLock},
     time::Duration,
@@ -17,14 +22,12 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// Least time between two hints that are passed on.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Pauses before looks into the queue, in milliseconds: what the kernel tells of is being written,
-/// and counts only once it has been flushed.
-const LOOKS_MS: [u64; 6] = [1, 2, 4, 8, 16, 32];
-
-/// Hears hints of this process and of others.
+/// Gives hints to other processes, and hears theirs and its own.
 #[derive(Debug)]
-pub(super) struct Ear {
-    log: PathBuf,
+pub(super) struct Hints {
+    file: PathBuf,
+    /// Open for writing, once something was said; `None` if that cannot be.
+    mouth: OnceLock<Option<File>>,
     readers: SqlitePool,
     hint: Arc<Notify>,
     listening: OnceLock<()>,
@@ -32,27 +35,39 @@ pub(super) struct Ear {
     _ends: DropGuard,
 }
 
-impl Ear {
-    /// Makes an ear, which listens from the first time somebody waits.
-    pub(super) fn new(file: &Path, readers: SqlitePool) -> Self {
-        let mut log = OsString::from(file);
-        log.push("-wal");
+impl Hints {
+    /// Makes what listens from the first time somebody waits.
+    pub(super) fn new(database: &Path, readers: SqlitePool) -> Self {
+        let mut file = OsString::from(database);
+        file.push("-hint");
         let end = CancellationToken::new();
         let _ends = end.clone().drop_guard();
-        let (log, hint, listening) = (log.into(), Arc::default(), OnceLock::new());
-        Self { log, readers, hint, listening, end, _ends }
+        Self {
+            file: file.into(),
+            mouth: OnceLock::new(),
+            readers,
+            hint: Arc::default(),
+            listening: OnceLock::new(),
+            end,
+            _ends,
+        }
     }
 
-    /// Passes a hint of this process on.
-    pub(super) fn heard(&self) {
+    /// Says that a run may have become ready, here and in other processes. Nothing depends on it.
+    pub(super) fn say(&self) {
         self.hint.notify_one();
+        if let Some(mut file) = self.mouth.get_or_init(|| open(&self.file)).as_ref()
+            && let Err(error) = file.rewind().and_then(|()| file.write_all(b"!"))
+        {
+            tracing::debug!(%error, "no hint to other processes");
+        }
     }
 
     /// Returns with the next hint.
     pub(super) async fn hinted(&self) {
         self.listening.get_or_init(|| {
             let (readers, hint) = (self.readers.clone(), Arc::clone(&self.hint));
-            let listen = listen(self.log.clone(), readers, hint);
+            let listen = listen(self.file.clone(), readers, hint);
             let end = self.end.clone();
             tokio::spawn(async move { end.run_until_cancelled(listen).await });
         });
@@ -60,16 +75,16 @@ impl Ear {
     }
 }
 
+fn open(file: &Path) -> Option<File> {
+    OpenOptions::new().create(true).truncate(false).write(true).open(file).ok()
+}
+
 /// Where the kernel tells nothing, there are no hints from other processes.
-async fn listen(log: PathBuf, readers: SqlitePool, hint: Arc<Notify>) {
-    let Some(written) = Written::watch(&log) else { return };
+async fn listen(file: PathBuf, readers: SqlitePool, hint: Arc<Notify>) {
+    let Some(written) = open(&file).and_then(|_| Written::watch(&file)) else { return };
     while written.again().await {
-        for pause in LOOKS_MS {
-            tokio::time::sleep(Duration::from_millis(pause)).await;
-            if is_something_ready(&readers).await {
-                hint.notify_one();
-                break;
-            }
+        if is_something_ready(&readers).await {
+            hint.notify_one();
         }
         tokio::time::sleep(PAUSE).await;
     }

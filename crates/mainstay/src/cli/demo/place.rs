@@ -50,7 +50,7 @@ fn lock(path: &Path) -> Result<File, CliError> {
 
 /// Takes away what the last demo left: the file, its journal, its workers' lock files.
 fn sweep(file: &Path) -> Result<(), CliError> {
-    for ending in ["db", "db-wal", "db-shm"] {
+    for ending in ["db", "db-wal", "db-shm", "db-hint"] {
         let path = file.with_extension(ending);
         gone(fs::remove_file(&path)).map_err(|error| unusable(&path, &error))?;
     }
