@@ -15,7 +15,10 @@ use super::NotCanonical;
 const LARGEST_EXACT: u64 = 1 << 53;
 
 /// Most entries and many values fit into this.
-const ROOM: usize = 1_024;
+const ROOM: usize = 2_048;
+
+/// So many fields of all objects that are being written at one time, in most entries.
+const FIELDS: usize = 32;
 
 /// Returns `value` as canonical JSON (RFC 8785): equal values give equal bytes.
 ///
@@ -23,9 +26,10 @@ const ROOM: usize = 1_024;
 /// The value has a non-finite number, a map whose keys are not strings, or an integer beyond 2^53,
 /// which would read back as another one: write it as text.
 pub fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
-    let mut bytes = Vec::with_capacity(ROOM);
-    value.serialize(Writer(&mut bytes))?;
-    Ok(bytes)
+    let fields = Vec::with_capacity(FIELDS);
+    let mut text = Text { bytes: Vec::with_capacity(ROOM), fields, moved: Vec::new() };
+    value.serialize(Writer(&mut text))?;
+    Ok(text.bytes)
 }
 
 impl ser::Error for NotCanonical {
@@ -34,8 +38,17 @@ impl ser::Error for NotCanonical {
     }
 }
 
-/// Writes one value at the end of the bytes.
-struct Writer<'a>(&'a mut Vec<u8>);
+/// What was written so far.
+struct Text {
+    bytes: Vec<u8>,
+    /// The fields of objects that are being written, those of the innermost last.
+    fields: Vec<Field>,
+    /// Where fields stand while they are put in order.
+    moved: Vec<u8>,
+}
+
+/// Writes one value at the end of the text.
+struct Writer<'a>(&'a mut Text);
 
 impl<'a> Writer<'a> {
     /// Writes a text. Nearly all need no escape and are copied as they are: the look at their bytes
@@ -45,16 +58,17 @@ impl<'a> Writer<'a> {
         if !text.as_bytes().iter().fold(true, |all, byte| all & as_it_is(byte)) {
             return self.json(text);
         }
-        self.0.reserve(text.len() + 2);
-        self.0.push(b'"');
-        self.0.extend_from_slice(text.as_bytes());
-        self.0.push(b'"');
+        let bytes = &mut self.0.bytes;
+        bytes.reserve(text.len() + 2);
+        bytes.push(b'"');
+        bytes.extend_from_slice(text.as_bytes());
+        bytes.push(b'"');
         Ok(())
     }
 
     /// Writes what `serde_json` writes canonically by itself: integers and texts with escapes.
     fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<(), NotCanonical> {
-        serde_json::to_writer(self.0, value).map_err(ser::Error::custom)
+        serde_json::to_writer(&mut self.0.bytes, value).map_err(ser::Error::custom)
     }
 
     fn unsigned(self, number: u64) -> Result<(), NotCanonical> {
@@ -70,21 +84,21 @@ impl<'a> Writer<'a> {
     }
 
     fn array(self) -> Array<'a> {
-        self.0.push(b'[');
+        self.0.bytes.push(b'[');
         Array { to: self.0, closing: "]" }
     }
 
-    fn object(self, fields: usize) -> Object<'a> {
-        self.0.push(b'{');
-        let start = self.0.len();
-        Object { to: self.0, start, fields: Vec::with_capacity(fields), name: None, closing: "}" }
+    fn object(self) -> Object<'a> {
+        self.0.bytes.push(b'{');
+        let (start, first) = (self.0.bytes.len(), self.0.fields.len());
+        Object { to: self.0, start, first, name: None, closing: "}" }
     }
 
     /// Begins an object of one field, the name of a variant.
     fn variant(self, name: &str) -> Result<Self, NotCanonical> {
-        self.0.push(b'{');
+        self.0.bytes.push(b'{');
         Writer(self.0).text(name)?;
-        self.0.push(b':');
+        self.0.bytes.push(b':');
         Ok(self)
     }
 }
@@ -146,7 +160,7 @@ impl<'a> Serializer for Writer<'a> {
 
     fn serialize_f64(self, number: f64) -> Result<(), NotCanonical> {
         let text = serde_json_canonicalizer::to_vec(&number).map_err(ser::Error::custom)?;
-        self.0.extend(text);
+        self.0.bytes.extend(text);
         Ok(())
     }
 
@@ -171,7 +185,7 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_unit(self) -> Result<(), NotCanonical> {
-        self.0.extend_from_slice(b"null");
+        self.0.bytes.extend_from_slice(b"null");
         Ok(())
     }
 
@@ -205,7 +219,7 @@ impl<'a> Serializer for Writer<'a> {
     ) -> Result<(), NotCanonical> {
         let Writer(to) = self.variant(variant)?;
         value.serialize(Writer(to))?;
-        to.push(b'}');
+        to.bytes.push(b'}');
         Ok(())
     }
 
@@ -231,12 +245,12 @@ impl<'a> Serializer for Writer<'a> {
         Ok(Array { closing: "]}", ..self.variant(variant)?.array() })
     }
 
-    fn serialize_map(self, len: Option<usize>) -> Result<Object<'a>, NotCanonical> {
-        Ok(self.object(len.unwrap_or_default()))
+    fn serialize_map(self, _: Option<usize>) -> Result<Object<'a>, NotCanonical> {
+        Ok(self.object())
     }
 
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Object<'a>, NotCanonical> {
-        Ok(self.object(len))
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Object<'a>, NotCanonical> {
+        Ok(self.object())
     }
 
     fn serialize_struct_variant(
@@ -244,27 +258,27 @@ impl<'a> Serializer for Writer<'a> {
         _: &'static str,
         _: u32,
         variant: &'static str,
-        len: usize,
+        _: usize,
     ) -> Result<Object<'a>, NotCanonical> {
-        Ok(Object { closing: "}}", ..self.variant(variant)?.object(len) })
+        Ok(Object { closing: "}}", ..self.variant(variant)?.object() })
     }
 }
 
 /// An array that is being written, each item with a comma behind it.
 struct Array<'a> {
-    to: &'a mut Vec<u8>,
+    to: &'a mut Text,
     closing: &'static str,
 }
 
 impl Array<'_> {
     fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NotCanonical> {
         value.serialize(Writer(self.to))?;
-        self.to.push(b',');
+        self.to.bytes.push(b',');
         Ok(())
     }
 
     fn close(self) {
-        close(self.to, self.closing);
+        close(&mut self.to.bytes, self.closing);
     }
 }
 
@@ -274,15 +288,20 @@ fn close(to: &mut Vec<u8>, closing: &str) {
     to.extend_from_slice(closing.as_bytes());
 }
 
-/// A field that was written: its name, and where it ends, with the comma behind it.
-type Field = (Cow<'static, str>, usize);
+/// A field that was written: its name, and from where to where it stands, with the comma behind it.
+struct Field {
+    name: Cow<'static, str>,
+    from: usize,
+    to: usize,
+}
 
 /// An object that is being written. Its fields are put in order in the end, if they are not.
 struct Object<'a> {
-    to: &'a mut Vec<u8>,
+    to: &'a mut Text,
     /// Where the first field begins.
     start: usize,
-    fields: Vec<Field>,
+    /// The place of its first field among those of all objects.
+    first: usize,
     /// The key of a map that waits for its value.
     name: Option<Cow<'static, str>>,
     closing: &'static str,
@@ -294,39 +313,37 @@ impl Object<'_> {
         name: Cow<'static, str>,
         value: &T,
     ) -> Result<(), NotCanonical> {
+        let from = self.to.bytes.len();
         Writer(self.to).text(&name)?;
-        self.to.push(b':');
+        self.to.bytes.push(b':');
         value.serialize(Writer(self.to))?;
-        self.to.push(b',');
-        self.fields.push((name, self.to.len()));
+        self.to.bytes.push(b',');
+        self.to.fields.push(Field { name, from, to: self.to.bytes.len() });
         Ok(())
     }
 
-    fn close(mut self) {
-        let sorted = |one: &Field, next: &Field| in_utf16(&one.0, &next.0) == Ordering::Less;
-        if !self.fields.is_sorted_by(sorted) {
-            self.sort();
+    fn close(self) {
+        let sorted = |one: &Field, next: &Field| in_utf16(&one.name, &next.name) == Ordering::Less;
+        let mine = self.to.fields.get_mut(self.first..).unwrap_or_default();
+        if !mine.is_sorted_by(sorted) {
+            sort(&mut self.to.bytes, self.start, mine, &mut self.to.moved);
         }
-        close(self.to, self.closing);
+        self.to.fields.truncate(self.first);
+        close(&mut self.to.bytes, self.closing);
     }
+}
 
-    /// Writes the fields again, in order; of two with one name the later counts.
-    fn sort(&mut self) {
-        let written = self.to.split_off(self.start);
-        let mut from = 0;
-        let mut texts: Vec<(&str, &[u8])> = Vec::with_capacity(self.fields.len());
-        for (name, end) in &self.fields {
-            let to = end - self.start;
-            texts.push((name, written.get(from..to).unwrap_or_default()));
-            from = to;
-        }
-        texts.sort_by(|(one, _), (other, _)| in_utf16(one, other));
-        for (place, (name, text)) in texts.iter().enumerate() {
-            if texts.get(place + 1).is_none_or(|(next, _)| next != name) {
-                self.to.extend_from_slice(text);
-            }
+/// Writes the fields again, in order, from `start` on; of two with one name the later counts.
+fn sort(bytes: &mut Vec<u8>, start: usize, fields: &mut [Field], moved: &mut Vec<u8>) {
+    fields.sort_by(|one, other| in_utf16(&one.name, &other.name));
+    moved.clear();
+    for (place, field) in fields.iter().enumerate() {
+        if fields.get(place + 1).is_none_or(|next| next.name != field.name) {
+            moved.extend_from_slice(bytes.get(field.from..field.to).unwrap_or_default());
         }
     }
+    bytes.truncate(start);
+    bytes.extend_from_slice(moved);
 }
 
 /// The order of UTF-16 code units, which is that of bytes for ASCII (RFC 8785, section 3.2.3).
