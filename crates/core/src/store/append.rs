@@ -1,5 +1,7 @@
 //! What an owner hands in: rows of its run's journal, and what goes with them.
 
+use std::sync::Arc;
+
 use crate::{
     digest::Digest,
     effect::IdempotencyKey,
@@ -23,8 +25,9 @@ pub struct Append {
     pub epoch: Epoch,
     /// The end of the journal as the owner saw it.
     pub head: Head,
-    /// The rows, gapless after the head; not empty.
-    pub rows: Vec<JournalRow>,
+    /// The rows, gapless after the head; not empty. Shared with their owner, who sends them again
+    /// when the answer is lost.
+    pub rows: Arc<Vec<JournalRow>>,
     /// Messages that concern others.
     pub outbox: Vec<OutboxMessage>,
     /// Timers to set; a timer of the same key is replaced.
@@ -43,6 +46,11 @@ pub struct Append {
 }
 
 impl Append {
+    /// Returns the rows to be changed: a copy of its own, where they are shared.
+    pub fn rows_mut(&mut self) -> &mut Vec<JournalRow> {
+        Arc::make_mut(&mut self.rows)
+    }
+
     /// Returns whether nothing but journal rows is written with it.
     #[must_use]
     pub const fn is_rows_only(&self) -> bool {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use mainstay_core::{
-    digest::Digest,
+    digest::{Digest, NotCanonical},
     effect::StepKey,
     flow::{FlowVersion, schedule::Wiring},
     fold::Projection,
     id::ReviewId,
-    journal::{Began, Entry, Epoch, Head, JournalRow},
+    journal::{Began, Entry, Epoch, Finished, Head, JournalRow},
     label::Label,
     payload::{Held, Payload},
     review::ReviewRequest,
@@ -145,11 +145,20 @@ impl Book {
 
     fn write(&mut self, at: Timestamp, entry: &Entry, payloads: Vec<Payload>) -> Result<(), Stop> {
         payloads.iter().for_each(|payload| self.values.keep(payload));
-        let row = JournalRow::after(self.head, self.run.run_id, self.epoch, at, entry, payloads)?;
+        let row = self.row(at, entry, payloads)?;
         self.run.apply(&self.wiring, row.position, at, entry)?;
         self.head = row.own_head();
         self.rows.push(row);
         Ok(())
+    }
+
+    fn row(
+        &self,
+        at: Timestamp,
+        entry: &Entry,
+        payloads: Vec<Payload>,
+    ) -> Result<JournalRow, NotCanonical> {
+        JournalRow::after(self.head, self.run.run_id, self.epoch, at, entry, payloads)
     }
 
     /// Keeps the payloads of an inbox row at hand.
@@ -234,14 +243,24 @@ impl Book {
         self.restore_unless(closed, before)
     }
 
-    /// Ends the run, unless its inbox has moved.
-    pub(super) async fn finish(&mut self, entry: &Entry) -> Result<Closed, Stop> {
+    /// Ends the run, unless its inbox has moved. The end is folded once it is durable.
+    pub(super) async fn finish(&mut self, end: Finished) -> Result<Closed, Stop> {
         self.write_begun()?;
-        let before = (self.run.clone(), self.head, self.rows.len(), self.rows_since_checkpoint);
-        self.push(entry, Vec::new())?;
-        let (inbox_seen, status) = (before.0.inbox_seen, self.run.status);
+        let (inbox_seen, status) = (self.run.inbox_seen, end.ending.status());
+        let (at, before, entry) = (self.time(), self.head, Entry::Finished(Box::new(end)));
+        let row = self.row(at, &entry, Vec::new())?;
+        let position = row.position;
+        self.head = row.own_head();
+        self.rows.push(row);
         let closed = self.send(RowChange::Finish { inbox_seen, status }).await?;
-        self.restore_unless(closed, before)
+        match closed {
+            Closed::Yes => self.run.apply(&self.wiring, position, at, &entry)?,
+            Closed::InboxMoved => {
+                self.head = before;
+                self.rows.pop();
+            }
+        }
+        Ok(closed)
     }
 
     fn restore_unless(
@@ -267,15 +286,16 @@ impl Book {
     async fn send(&mut self, change: RowChange) -> Result<Closed, Stop> {
         // What a message in the inbox may stop is written again.
         let may_stop = matches!(change, RowChange::Park { .. } | RowChange::Finish { .. });
-        let kept = may_stop.then(|| (self.rows.clone(), self.side.clone()));
+        let rows = Arc::new(std::mem::take(&mut self.rows));
+        let kept = may_stop.then(|| (Arc::clone(&rows), self.side.clone()));
         let leaving = change.gives_up_the_run().then(|| self.places.leave());
-        let news = self.news();
+        let news = self.news(&rows);
         let side = std::mem::take(&mut self.side);
         let append = Append {
             run_id: self.run.run_id,
             epoch: self.epoch,
             head: self.durable,
-            rows: std::mem::take(&mut self.rows),
+            rows,
             outbox: side.outbox,
             timers: side.timers,
             timers_off: side.timers_off,
@@ -293,7 +313,8 @@ impl Book {
                 Ok(Closed::Yes)
             }
             Appended::InboxMoved { .. } => {
-                (self.rows, self.side) = kept.unwrap_or_default();
+                let (rows, side) = kept.unwrap_or_default();
+                (self.rows, self.side) = (Arc::unwrap_or_clone(rows), side);
                 Ok(Closed::InboxMoved)
             }
             Appended::Fenced { .. } => Err(Stop::Fenced),
@@ -301,8 +322,8 @@ impl Book {
         }
     }
 
-    fn news(&self) -> News {
-        let rows = if self.runtime.live.is_heard() { self.rows.as_slice() } else { &[] };
+    fn news(&self, rows: &[JournalRow]) -> News {
+        let rows = if self.runtime.live.is_heard() { rows } else { &[] };
         News {
             kinds: rows.iter().map(|row| row.kind.clone()).collect(),
             messages: !self.side.outbox.is_empty(),

@@ -31,7 +31,7 @@ impl Drive {
     async fn finish(&mut self, end: Finished) -> Result<Rest, Stop> {
         let told = self.book.side.outbox.len();
         self.tell_parent(&end).await?;
-        match self.book.finish(&Entry::Finished(Box::new(end))).await? {
+        match self.book.finish(end).await? {
             Closed::Yes => Ok(Rest::Closed(Driven::Ended)),
             Closed::InboxMoved => {
                 self.book.side.outbox.truncate(told);

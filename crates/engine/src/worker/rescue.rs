@@ -33,7 +33,7 @@ async fn parked(desk: &Desk, run_id: RunId, epoch: Epoch) -> Option<Append> {
         run_id,
         epoch,
         head,
-        rows: vec![row],
+        rows: vec![row].into(),
         outbox: Vec::new(),
         timers: Vec::new(),
         timers_off: Vec::new(),

@@ -160,7 +160,7 @@ async fn with_a_slow_commit(took: Duration) -> (i64, Vec<i64>) {
     let world = world.through(|store| {
         Tap::new(store, move |operation| {
             let Operation::Append(parts) = operation else { return None };
-            let mut rows = parts.iter().flat_map(|part| &part.rows);
+            let mut rows = parts.iter().flat_map(|part| part.rows.iter());
             if rows.any(|row| row.kind == "effect_intended") && slow.swap(false, Ordering::AcqRel) {
                 clock.advance(took);
             }

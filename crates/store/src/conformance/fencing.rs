@@ -40,7 +40,7 @@ pub(super) async fn an_append_continues_the_journal(world: World) -> Verdict {
     owner.accept(&*world.store, part).await?;
     owner.accept(&*world.store, owner.step()?).await?;
     let from = JournalRequest { run_id: owner.run_id, from: 3, limit: 2 };
-    equal("the rows as they were written", world.store.journal(from).await?, rows)?;
+    equal("the rows as they were written", world.store.journal(from).await?, rows.to_vec())?;
     equal("gapless", last_position(&world, &owner).await?, 5)
 }
 
@@ -145,13 +145,13 @@ pub(super) async fn rows_must_follow_without_a_gap(world: World) -> Verdict {
     let mut owner = world.owned().await?;
     let whole = owner.part(&[started_step(), finished_step()], RowChange::Keep)?;
     let mut empty = whole.clone();
-    empty.rows.clear();
+    empty.rows_mut().clear();
     let mut gap = whole.clone();
-    gap.rows.remove(0);
+    gap.rows_mut().remove(0);
     let mut foreign = whole.clone();
-    foreign.rows.iter_mut().skip(1).for_each(|row| row.epoch += 1);
+    foreign.rows_mut().iter_mut().skip(1).for_each(|row| row.epoch += 1);
     let mut claim = whole.clone();
-    claim.rows.iter_mut().for_each(|row| row.kind = "claimed".to_owned());
+    claim.rows_mut().iter_mut().for_each(|row| row.kind = "claimed".to_owned());
     for (what, part) in [("empty", empty), ("gap", gap), ("epoch", foreign), ("claim", claim)] {
         let answer = owner.append(&*world.store, part).await?;
         holds(&format!("{what}: refused"), matches!(answer, Appended::Poison(_)))?;
@@ -228,7 +228,7 @@ pub(super) async fn a_refused_part_leaves_nothing(world: World) -> Verdict {
         payload: "{}".to_owned(),
     });
     let big = payload(&serde_json::json!("x".repeat(9_000)))?;
-    part.rows.iter_mut().for_each(|row| row.payloads = vec![big.clone()]);
+    part.rows_mut().iter_mut().for_each(|row| row.payloads = vec![big.clone()]);
     let answer = owner.clone().append(&*world.store, part).await?;
     equal("the inbox moved", answer, Appended::InboxMoved { head: 1 })?;
     equal("rows", last_position(&world, &owner).await?, 2)?;

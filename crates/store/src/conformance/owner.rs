@@ -59,7 +59,7 @@ impl Owner {
             run_id: self.run_id,
             epoch: self.epoch,
             head: self.head,
-            rows,
+            rows: rows.into(),
             outbox: Vec::new(),
             timers: Vec::new(),
             timers_off: Vec::new(),
@@ -84,7 +84,7 @@ impl Owner {
     /// The entry cannot be written.
     pub fn step_with(&self, payload: &Payload) -> Result<Append, Failure> {
         let mut part = self.part(&[step_with_output(payload)], RowChange::Keep)?;
-        for row in &mut part.rows {
+        for row in part.rows_mut() {
             row.payloads = vec![payload.clone()];
         }
         Ok(part)

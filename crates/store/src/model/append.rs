@@ -25,7 +25,7 @@ impl Model {
         if let Some(refusal) = self.refuses(part) {
             return refusal;
         }
-        for row in &part.rows {
+        for row in part.rows.iter() {
             self.insert_row(part.run_id, row);
         }
         self.send(part);

@@ -54,14 +54,14 @@ impl Unfenced {
         let epoch = there.last().map_or(part.epoch, |row| row.epoch);
         let end = there.iter().fold(Head::EMPTY, |head, row| row.head(part.run_id, head));
         let (mut head, mut rows) = (end, Vec::new());
-        for row in part.rows {
+        for row in part.rows.iter() {
             let entry = row.entry().unwrap();
-            let row =
-                JournalRow::after(head, part.run_id, epoch, row.at, &entry, row.payloads).unwrap();
+            let (at, payloads) = (row.at, row.payloads.clone());
+            let row = JournalRow::after(head, part.run_id, epoch, at, &entry, payloads).unwrap();
             head = row.head(part.run_id, head);
             rows.push(row);
         }
-        Ok(Append { epoch, head: end, rows, ..part })
+        Ok(Append { epoch, head: end, rows: rows.into(), ..part })
     }
 }
 

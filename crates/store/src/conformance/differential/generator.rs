@@ -311,7 +311,7 @@ impl Generator {
         match answer {
             Appended::Accepted => {
                 self.reviews.extend(part.reviews.iter().cloned());
-                for row in &part.rows {
+                for row in part.rows.iter() {
                     let of_row =
                         row.payloads.iter().map(|p| (part.run_id, p.digest(), row.position));
                     self.payloads.extend(of_row);

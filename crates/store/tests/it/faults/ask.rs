@@ -81,7 +81,7 @@ impl Faulty {
             (Fault::WakesEarly, RowChange::Park { wait, .. }) => wait.mode = WaitMode::Any,
             (Fault::NoCheckpoint, RowChange::Checkpoint(_)) => part.change = RowChange::Keep,
             (Fault::CutPayloads, _) => {
-                for row in &mut part.rows {
+                for row in part.rows_mut() {
                     row.payloads.retain(|payload| payload.bytes().len() <= INLINE_LIMIT);
                 }
             }
@@ -96,7 +96,7 @@ impl Faulty {
         let Some(last) = journal.last() else { return Ok(()) };
         (part.head.position, part.head.link) = (last.position, last.link);
         part.epoch = last.epoch;
-        for (row, position) in part.rows.iter_mut().zip(last.position + 1..) {
+        for (row, position) in part.rows_mut().iter_mut().zip(last.position + 1..) {
             (row.position, row.epoch) = (position, last.epoch);
         }
         Ok(())

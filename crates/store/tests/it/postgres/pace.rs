@@ -48,7 +48,7 @@ fn step(owner: &Owner, payload: &Payload) -> Append {
         absorbed: Vec::new(),
     };
     let mut part = owner.part(&[entry], RowChange::Keep).unwrap();
-    part.rows[0].payloads = vec![payload.clone()];
+    part.rows_mut()[0].payloads = vec![payload.clone()];
     part
 }
 

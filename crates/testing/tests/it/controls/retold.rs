@@ -40,10 +40,10 @@ impl Retold {
     fn bind(&self, part: &mut Append) {
         let mut heads = self.heads.lock().unwrap();
         let Some(real) = heads.get(&part.head.link).copied() else { return };
-        let mut head = real;
-        for row in &mut part.rows {
+        let (run_id, mut head) = (part.run_id, real);
+        for row in part.rows_mut() {
             let (entry, payloads) = (row.entry().unwrap(), std::mem::take(&mut row.payloads));
-            let bound = JournalRow::after(head, part.run_id, row.epoch, row.at, &entry, payloads);
+            let bound = JournalRow::after(head, run_id, row.epoch, row.at, &entry, payloads);
             let told = std::mem::replace(row, bound.unwrap());
             head = row.own_head();
             heads.insert(told.link, head);

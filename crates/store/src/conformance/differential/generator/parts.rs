@@ -148,7 +148,7 @@ impl Generator {
             0 => part.head.link = Digest::ZERO,
             1 => part.head.position += 1,
             2 => part.timers.push(("zero\0".to_owned(), Default::default())),
-            3 => part.rows.clear(),
+            3 => part.rows_mut().clear(),
             4 => part.change = RowChange::Keep,
             _ => {}
         }
