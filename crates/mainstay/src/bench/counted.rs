@@ -50,7 +50,10 @@ impl Tally {
         let before = (part.ended > 0).then(|| self.last.insert(part.run_id, now)).flatten();
         self.took.extend(before.map(|before| now.since(before)));
         match part.closed {
-            Some(Closed::Completed) => drop(self.pending.remove(&part.run_id)),
+            Some(Closed::Completed) => {
+                self.pending.remove(&part.run_id);
+                self.last.remove(&part.run_id);
+            }
             Some(Closed::Otherwise(how)) => self.astray.push(format!("{} {how}", part.run_id)),
             None => {}
         }
