@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{failure::Failed, shared::Shared, sql::Sql};
 
 /// Where the rows of some runs are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Home {
     /// In the tables of one week.
     Week(Week),

@@ -15,6 +15,7 @@ use sqlx::{PgConnection, Row};
 use super::{
     failure::Failed,
     front::{Front, Look},
+    home::Home,
     week::Weeks,
 };
 use crate::{clock::StoreClock, wire};
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     commits: AtomicU64,
     lanes: Mutex<HashMap<FlowVersion, i32>>,
     shaky: Mutex<HashSet<RunId>>,
+    /// The words of statements that commit steps, by where to and for how many.
+    texts: Mutex<HashMap<(Home, usize), Arc<str>>>,
 }
 
 impl Shared {
@@ -94,6 +97,16 @@ impl Shared {
     /// Returns whether a run has crashed and made no progress since.
     pub(super) fn is_shaky(&self, run_id: RunId) -> bool {
         lock(&self.shaky).contains(&run_id)
+    }
+
+    /// Returns the words of the statement that commits so many steps, if there was one before.
+    pub(super) fn text_of_steps(&self, which: (Home, usize)) -> Option<Arc<str>> {
+        lock(&self.texts).get(&which).cloned()
+    }
+
+    /// Keeps the words of such a statement.
+    pub(super) fn keep_text_of_steps(&self, which: (Home, usize), text: &str) {
+        lock(&self.texts).insert(which, text.into());
     }
 
     /// Returns the number of a flow version's lane; lanes are never removed.

@@ -3,8 +3,10 @@
 //! Like `sqlx::QueryBuilder`, which formats every placeholder and with it took a third of a commit's
 //! time on our side: a commit of 64 steps has 700 of them.
 
+use std::sync::Arc;
+
 use sqlx::{
-    Arguments, AssertSqlSafe, Decode, Encode, Postgres, Type,
+    Arguments, AssertSqlSafe, Decode, Encode, Postgres, SqlSafeStr, SqlStr, Type,
     error::BoxDynError,
     postgres::{PgArguments, PgHasArrayType},
     query::{Query, QueryScalar},
@@ -15,28 +17,64 @@ use super::failure::Failed;
 /// A statement's text and its values, in the order of their placeholders.
 #[derive(Debug)]
 pub(super) struct Sql {
-    text: String,
+    text: Text,
     arguments: PgArguments,
     bound: u32,
     failed: Option<BoxDynError>,
 }
 
+/// The words of a statement.
+#[derive(Debug)]
+enum Text {
+    /// They are being put together.
+    Written(String),
+    /// They are known from an earlier one, and only values are added.
+    Known(Arc<str>),
+}
+
+impl Text {
+    fn push(&mut self, more: &str) {
+        if let Self::Written(text) = self {
+            text.push_str(more);
+        }
+    }
+}
+
 impl Sql {
     /// Begins with a text.
     pub(super) fn new(text: &str) -> Self {
-        Self { text: text.to_owned(), arguments: PgArguments::default(), bound: 0, failed: None }
+        Self::of(Text::Written(text.to_owned()))
+    }
+
+    /// Begins a statement that has been put together before, with other values.
+    pub(super) fn known(text: Arc<str>) -> Self {
+        Self::of(Text::Known(text))
+    }
+
+    fn of(text: Text) -> Self {
+        Self { text, arguments: PgArguments::default(), bound: 0, failed: None }
+    }
+
+    /// Returns the text so far.
+    pub(super) fn text(&self) -> &str {
+        match &self.text {
+            Text::Written(text) => text,
+            Text::Known(text) => text,
+        }
     }
 
     /// Makes room for so many values of so many bytes together.
     pub(super) fn reserve(&mut self, values: usize, bytes: usize) {
-        // A placeholder, its comma and what stands around it.
-        self.text.reserve(values * 6);
+        if let Text::Written(text) = &mut self.text {
+            // A placeholder, its comma and what stands around it.
+            text.reserve(values * 6);
+        }
         self.arguments.reserve(values, bytes);
     }
 
     /// Adds text, which comes from this program alone.
     pub(super) fn push(&mut self, text: &str) -> &mut Self {
-        self.text.push_str(text);
+        self.text.push(text);
         self
     }
 
@@ -49,8 +87,10 @@ impl Sql {
             self.failed.get_or_insert(error);
         }
         self.bound += 1;
-        self.text.push('$');
-        push_number(&mut self.text, self.bound);
+        if let Text::Written(text) = &mut self.text {
+            text.push('$');
+            push_number(text, self.bound);
+        }
         self
     }
 
@@ -81,10 +121,8 @@ impl Sql {
 
     /// Returns the statement, to be executed.
     pub(super) fn query(self) -> Result<Query<'static, Postgres, PgArguments>, Failed> {
-        match self.failed {
-            None => Ok(sqlx::query_with(AssertSqlSafe(self.text), self.arguments)),
-            Some(error) => Err(Failed::Refused(error.to_string())),
-        }
+        let (text, arguments) = self.finished()?;
+        Ok(sqlx::query_with(text, arguments))
     }
 
     /// Returns the statement, to be asked for one column.
@@ -95,8 +133,17 @@ impl Sql {
         (O,): for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow>,
         O: for<'r> Decode<'r, Postgres> + Type<Postgres>,
     {
+        let (text, arguments) = self.finished()?;
+        Ok(sqlx::query_scalar_with(text, arguments))
+    }
+
+    fn finished(self) -> Result<(SqlStr, PgArguments), Failed> {
+        let text = match self.text {
+            Text::Written(text) => AssertSqlSafe(text).into_sql_str(),
+            Text::Known(text) => AssertSqlSafe(text).into_sql_str(),
+        };
         match self.failed {
-            None => Ok(sqlx::query_scalar_with(AssertSqlSafe(self.text), self.arguments)),
+            None => Ok((text, self.arguments)),
             Some(error) => Err(Failed::Refused(error.to_string())),
         }
     }
@@ -128,8 +175,9 @@ fn push_number(text: &mut String, number: u32) {
     text.extend(char::from_digit(number % 10, 10));
 }
 
-/// Returns the next of 1, 2, 3, 4, 6, 8, 12, 16, 24 and so on.
-const fn size(items: usize) -> usize {
+/// Returns how many rows [`Sql::push_values`] makes of so many items: the next of 1, 2, 3, 4, 6, 8,
+/// 12, 16, 24 and so on.
+pub(super) const fn size(items: usize) -> usize {
     let power = items.next_power_of_two();
     let between = power / 4 * 3;
     if items <= between { between } else { power }
@@ -149,6 +197,13 @@ mod tests {
             row.push(item.map(|_| "x"));
         });
         let rows = "($1,$2), ($3,$4), ($5,$6), ($7,$8), ($9,$10), ($11,$12)";
-        assert_eq!(sql.text, format!("SELECT * FROM (VALUES {rows}"));
+        assert_eq!(sql.text(), format!("SELECT * FROM (VALUES {rows}"));
+    }
+
+    #[test]
+    fn a_known_text_stays_as_it_is_and_takes_values() {
+        let mut sql = Sql::known("SELECT $1, $2".into());
+        sql.push("SELECT ").push_bind(1).push(", ").push_bind("x");
+        assert_eq!((sql.text(), sql.arguments.len()), ("SELECT $1, $2", 2));
     }
 }

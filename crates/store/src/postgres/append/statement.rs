@@ -13,7 +13,7 @@ use crate::{
         failure::Failed,
         home::Home,
         shared::Shared,
-        sql::{Row, Sql},
+        sql::{Row, Sql, size},
     },
     wire,
 };
@@ -24,12 +24,11 @@ const ROW_VALUES: usize = 12;
 
 /// Builds the statement of a batch: distinct runs, ascending.
 pub(super) fn build(shared: &Shared, home: Home, batch: &[Part<'_>]) -> Result<Sql, Failed> {
+    if batch.iter().all(|part| part.change.is_none() && is_plain(part.part)) {
+        return Ok(plain(shared, home, batch));
+    }
     let mut sql = Sql::new("");
     reserve(&mut sql, batch);
-    if batch.iter().all(|part| part.change.is_none() && is_plain(part.part)) {
-        push_plain(&mut sql, home, batch);
-        return Ok(sql);
-    }
     let changes = batch.iter().any(|part| part.change.is_some());
     push_parts(&mut sql, batch);
     if changes {
@@ -55,7 +54,7 @@ pub(super) fn build(shared: &Shared, home: Home, batch: &[Part<'_>]) -> Result<S
 /// Makes room for what most of a batch is: its rows.
 fn reserve(sql: &mut Sql, batch: &[Part<'_>]) {
     let inline = |row: &JournalRow| row.payloads.iter().map(|p| p.bytes().len()).sum::<usize>();
-    let rows = || batch.iter().flat_map(|part| &part.part.rows);
+    let rows = || batch.iter().flat_map(|part| part.part.rows.iter());
     let bytes = rows().map(|row| ROW_BYTES + row.body.len() + inline(row)).sum();
     sql.reserve(ROW_VALUES * rows().count(), bytes);
 }
@@ -65,7 +64,21 @@ pub(in crate::postgres) fn is_plain(part: &Append) -> bool {
     let small = |row: &JournalRow| row.payloads.iter().all(payload::stays_in_row);
     part.change == RowChange::Keep
         && part.is_rows_only()
-        && matches!(&*part.rows, [row] if small(row))
+        && matches!(part.rows.as_slice(), [row] if small(row))
+}
+
+/// Returns the statement of steps. Its words depend on how many there are, and on nothing else.
+fn plain(shared: &Shared, home: Home, batch: &[Part<'_>]) -> Sql {
+    let which = (home, size(batch.len()));
+    let known = shared.text_of_steps(which);
+    let is_new = known.is_none();
+    let mut sql = known.map_or_else(|| Sql::new(""), Sql::known);
+    reserve(&mut sql, batch);
+    push_plain(&mut sql, home, batch);
+    if is_new {
+        shared.keep_text_of_steps(which, sql.text());
+    }
+    sql
 }
 
 /// Plain parts need no word about winners: what is inserted has won.
@@ -119,8 +132,7 @@ fn push_row(columns: &mut Row<'_>, row: Option<&JournalRow>) {
 }
 
 fn inline(row: &JournalRow) -> Option<Vec<u8>> {
-    let (small, _) = payload::split(&row.payloads);
-    payload::encode(small)
+    payload::encode(row.payloads.iter().filter(|payload| payload::stays_in_row(payload)))
 }
 
 fn push_fit(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
