@@ -9,7 +9,7 @@ use serde::{
     de::{self, DeserializeOwned, Visitor},
 };
 
-pub use self::canonical::canonical;
+pub use self::canonical::{canonical, reads_back};
 
 /// Writes 32 bytes as 64 lower-case hex digits. Digests are most of what a journal's entries hold.
 fn hex<'a>(bytes: &[u8; 32], digits: &'a mut [u8; 64]) -> &'a str {
@@ -197,6 +197,12 @@ mod tests {
         fn what_we_write_is_what_the_library_writes(value in any_json()) {
             let wanted = serde_json_canonicalizer::to_vec(&value).unwrap();
             prop_assert_eq!(canonical(&value).unwrap(), wanted);
+        }
+
+        #[test]
+        fn what_is_said_to_read_back_does(value in any_json()) {
+            let read: Value = parse(&canonical(&value).unwrap()).unwrap();
+            prop_assert!(!reads_back(&value) || read == value);
         }
     }
 

@@ -32,6 +32,18 @@ pub fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonic
     Ok(text.bytes)
 }
 
+/// Returns whether a value that can be written is read back as the same: a number without a fraction
+/// is written like an integer, and read as one.
+#[must_use]
+pub fn reads_back(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => !number.is_f64(),
+        Value::Array(items) => items.iter().all(reads_back),
+        Value::Object(fields) => fields.values().all(reads_back),
+        Value::Null | Value::Bool(_) | Value::String(_) => true,
+    }
+}
+
 impl ser::Error for NotCanonical {
     fn custom<T: fmt::Display>(why: T) -> Self {
         Self(why.to_string())

@@ -174,10 +174,28 @@ impl Book {
         !self.rows.is_empty() || self.begun.is_some()
     }
 
+    /// Returns a value the run holds, to be shared with others who need it.
+    pub(super) async fn shared(&mut self, held: &Held) -> Result<Arc<Value>, Stop> {
+        if let Some(value) = self.values.recent(&held.payload.digest) {
+            return Ok(value);
+        }
+        let payload = self.payload(held).await?;
+        Ok(self.values.read(&payload)?)
+    }
+
     /// Returns a value the run holds.
     pub(super) async fn value(&mut self, held: &Held) -> Result<Value, Stop> {
+        Ok(self.payload(held).await?.read()?)
+    }
+
+    /// Keeps a value at hand that was written as the payload of this digest.
+    pub(super) fn keep_written(&mut self, digest: Digest, value: Value) {
+        self.values.keep_written(digest, value);
+    }
+
+    async fn payload(&mut self, held: &Held) -> Result<Payload, Stop> {
         if let Some(payload) = self.values.get(&held.payload.digest) {
-            return Ok(payload.read()?);
+            return Ok(payload.clone());
         }
         let wanted = vec![(held.payload.digest, held.at)];
         let request = PayloadRequest { run_id: self.run.run_id, wanted };
@@ -185,9 +203,8 @@ impl Book {
         let Some(payload) = found.into_iter().next() else {
             return Err(Stop::erased(&held.payload.digest));
         };
-        let value = payload.read()?;
         self.values.keep(&payload);
-        Ok(value)
+        Ok(payload)
     }
 
     /// Makes everything so far durable.

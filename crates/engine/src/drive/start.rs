@@ -152,7 +152,7 @@ impl Drive {
         let pinned = step.pinned.clone().unwrap_or_else(|| self.book.run.state.clone());
         let recorded: BTreeMap<_, _> =
             step.effects.iter().map(|e| (e.position.clone(), e.head.clone())).collect();
-        let state = Arc::new(self.book.value(&pinned).await?);
+        let state = self.book.shared(&pinned).await?;
         let inputs = self.inputs(key, definition).await?;
         let cell = SharedCell::new(key.clone(), recorded);
         let place = StepPlace {
@@ -179,7 +179,7 @@ impl Drive {
         for input in &definition.inputs {
             let output = self.book.run.producer(key, &input.from).cloned();
             inputs.push(match output {
-                Some(held) => Some(Arc::new(self.book.value(&held).await?)),
+                Some(held) => Some(self.book.shared(&held).await?),
                 None => None,
             });
         }

@@ -42,7 +42,7 @@ impl Drive {
         let waits = self.waits_of(key);
         match step.result {
             Some(Ok(done)) => match written(&done) {
-                Ok(payloads) => self.finish_step(key, payloads)?,
+                Ok(payloads) => self.finish_step(key, done, payloads)?,
                 Err(failure) => self.fail_step(key, failure)?,
             },
             Some(Err(failure)) => self.fail_step(key, failure)?,
@@ -59,8 +59,13 @@ impl Drive {
     fn finish_step(
         &mut self,
         key: &StepKey,
+        done: StepDone,
         (output, state): (Payload, Option<Payload>),
     ) -> Result<(), Stop> {
+        self.book.keep_written(output.digest(), done.output);
+        if let (Some(written), Some(value)) = (&state, done.state) {
+            self.book.keep_written(written.digest(), value);
+        }
         let absorbed = self.book.run.absorbed(&self.flow.wiring, key, Arrival::Step);
         let label = self.book.run.label_of(&self.flow.wiring, key);
         let entry = Entry::StepFinished {
