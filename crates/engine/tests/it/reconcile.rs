@@ -31,7 +31,7 @@ const VISIBLE_WITHIN: Duration = Duration::from_secs(300);
 const RECONCILABLE: EffectClass = EffectClass::Reconcilable { visible_within: VISIBLE_WITHIN };
 
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-struct Order {}
+pub(crate) struct Order {}
 
 #[flow(name = "order", version = 1)]
 impl Order {

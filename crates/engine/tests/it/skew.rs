@@ -12,6 +12,7 @@ use mainstay_core::{
 use serde_json::{Value, json};
 
 use crate::{
+    reconcile::Order,
     rig::{Rig, World},
     tools::Probe,
 };
@@ -58,17 +59,6 @@ async fn a_retry_whose_time_has_come_is_made_though_the_worker_is_behind() {
     let rig = World::memory().behind(LAG).program(|p| drop(p.flow::<Again>()));
     let run_id = rig.start("again", json!({})).await;
     assert_eq!(driven(&rig, run_id).await, json!(2));
-}
-
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-struct Order {}
-
-#[flow(name = "order", version = 1)]
-impl Order {
-    #[start(grants = ["order"])]
-    async fn order(&self, cx: &StepContext) -> Result<Value> {
-        Ok(cx.tool(("order", json!({"cup": 1}))).await.required()?)
-    }
 }
 
 #[tokio::test]
