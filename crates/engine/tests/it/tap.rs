@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
-use mainstay_core::store::{
-    Store, StoreError,
-    operation::{Operation, Reply, RowChange},
+use mainstay_core::{
+    id::RunId,
+    store::{
+        Store, StoreError,
+        operation::{Operation, Reply, RowChange},
+    },
 };
 
 type Before = Box<dyn Fn(&Operation) -> Option<BoxFuture<'static, ()>> + Send + Sync>;
@@ -34,6 +37,13 @@ impl Store for Tap {
         }
         self.inner.execute(operation).await
     }
+}
+
+/// Returns the run that an operation would end.
+pub(crate) fn ends(operation: &Operation) -> Option<RunId> {
+    let Operation::Append(parts) = operation else { return None };
+    let end = parts.iter().find(|part| matches!(part.change, RowChange::Finish { .. }));
+    end.map(|part| part.run_id)
 }
 
 /// Returns whether an operation would park a run.

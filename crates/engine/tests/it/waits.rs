@@ -1,6 +1,12 @@
 //! Waits: signals, children, people, budgets; and that no wake-up is lost.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use mainstay::prelude::*;
 use mainstay_core::{
@@ -17,7 +23,7 @@ use serde_json::{Value, json};
 
 use crate::{
     rig::{Rig, World, kinds, waits},
-    tap::{Tap, parks},
+    tap::{Tap, ends, parks},
     tools::Probe,
 };
 
@@ -173,12 +179,12 @@ fn speaking_before_the_park(
     world: &World,
     say: impl Fn(&Delivery) -> InboxBody + Send + Sync + 'static,
 ) -> World {
-    let said = std::sync::atomic::AtomicBool::new(false);
+    let said = AtomicBool::new(false);
     let store = world.store.clone();
     world.through(move |inner| {
         Tap::new(inner, move |operation| {
             let Operation::Append(parts) = operation else { return None };
-            if !parks(operation) || said.swap(true, std::sync::atomic::Ordering::SeqCst) {
+            if !parks(operation) || said.swap(true, Ordering::SeqCst) {
                 return None;
             }
             let (run_id, key) = (parts[0].run_id, "just now".to_owned());
@@ -258,4 +264,27 @@ impl TwoCalls {
         let (one, two) = cx.join(|cx| ask(cx, "one"), |cx| ask(cx, "two")).await;
         Ok(format!("{}{}", one?.text, two?.text))
     }
+}
+
+#[tokio::test]
+async fn a_message_that_comes_just_before_the_end_is_received_and_then_the_run_ends() {
+    let spoke = Arc::new(AtomicBool::new(false));
+    let world = World::memory().through(|store| {
+        let inner = store.clone();
+        Tap::new(store, move |operation| {
+            let run_id = ends(operation).filter(|_| !spoke.swap(true, Ordering::AcqRel))?;
+            let store = inner.clone();
+            let (key, by) = ("late".to_owned(), "ann".to_owned());
+            let body = InboxBody::RetryRequested { by };
+            let delivery = Delivery { run_id, key, body, payloads: Vec::new() };
+            Some(Box::pin(async move {
+                store.deliver(delivery).await.unwrap();
+            }))
+        })
+    });
+    let rig = world.program(|p| drop(p.flow::<Child>()));
+    let run_id = rig.start("child", json!({"number": 4})).await;
+    assert_eq!(rig.completed(run_id).await, json!(8));
+    let told = kinds(&rig.view(run_id).await);
+    assert_eq!(told, ["created", "claimed", "step_finished", "received", "finished"]);
 }
