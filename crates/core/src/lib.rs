@@ -9,6 +9,7 @@ pub mod chain;
 pub mod code;
 pub mod digest;
 pub mod effect;
+pub mod effects;
 pub mod failure;
 pub mod flow;
 pub mod fold;

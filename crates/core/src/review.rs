@@ -1,9 +1,47 @@
 //! Requests to a person, and the answers they may give.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{digest::Digest, effect::EffectPosition, id::ReviewId, time::Timestamp};
+
+/// A question to a person, as a step, an agent or a task puts it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Review {
+    /// One line.
+    pub title: String,
+    /// What the decision is about, in full.
+    pub subject: Value,
+    /// Which desk it belongs to.
+    pub queue: String,
+    /// After how long silence ends it, without approval.
+    pub expires_in: Option<Duration>,
+}
+
+impl Review {
+    /// Makes a review of a subject: what the person decides about, in full.
+    #[must_use]
+    pub fn of<T: Serialize>(title: impl Into<String>, subject: &T) -> Self {
+        let subject = serde_json::to_value(subject).unwrap_or_default();
+        Self { title: title.into(), subject, queue: "default".to_owned(), expires_in: None }
+    }
+
+    /// Sends it to a desk.
+    #[must_use]
+    pub fn with_queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// Ends it after this long, without approval.
+    #[must_use]
+    pub const fn with_expiry(mut self, span: Duration) -> Self {
+        self.expires_in = Some(span);
+        self
+    }
+}
 
 /// Why a person is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -31,8 +31,9 @@ use serde_json::{Value, json};
 
 pub(crate) use cell::{Answer, SharedCell};
 pub use effect::Effect;
+pub use mainstay_core::review::Review;
 pub(crate) use request::{Ask, Callee, Request, WaitFor};
-pub use request::{ChildRun, Review, Write};
+pub use request::{ChildRun, Write};
 
 /// What a step may know of where it runs.
 pub(crate) struct StepPlace {

@@ -7,7 +7,10 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use mainstay_core::effect::Branch;
+use mainstay_core::{
+    effect::Branch,
+    effects::{Asked, all},
+};
 
 use super::{StepContext, cell::Ends};
 
@@ -49,8 +52,8 @@ impl StepContext {
         T: Send + 'a,
     {
         let arm = self.arms(Ends::WithAllArms);
-        let arms = items.into_iter().zip(0..).map(|(item, n)| Arm::of(work(arm(n), item)));
-        Box::pin(All(arms.collect()))
+        let work = |(item, n)| -> Asked<'a, T> { Box::pin(work(arm(n), item)) };
+        all(items.into_iter().zip(0..).map(work))
     }
 
     /// Runs several pieces of work side by side and returns the first result with its number. What
@@ -62,46 +65,6 @@ impl StepContext {
     ) -> BoxFuture<'a, (usize, T)> {
         let arm = self.arms(Ends::WithAnyArm);
         Box::pin(Any(arms.into_iter().zip(0..).map(|(work, n)| work(arm(n))).collect()))
-    }
-}
-
-enum Arm<'a, T> {
-    Running(BoxFuture<'a, T>),
-    Done(Option<T>),
-}
-
-impl<'a, T> Arm<'a, T> {
-    fn of(work: impl Future<Output = T> + Send + 'a) -> Self {
-        Self::Running(Box::pin(work))
-    }
-
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Self::Running(work) = self {
-            let Poll::Ready(value) = work.as_mut().poll(cx) else { return Poll::Pending };
-            *self = Self::Done(Some(value));
-        }
-        Poll::Ready(())
-    }
-}
-
-/// All arms, polled in order. Not `join_all`, which polls in the order of wake-ups.
-struct All<'a, T>(Vec<Arm<'a, T>>);
-
-impl<T> Unpin for All<'_, T> {}
-
-impl<T> Future for All<'_, T> {
-    type Output = Vec<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Vec<T>> {
-        let open = self.0.iter_mut().map(|arm| arm.poll(cx)).filter(Poll::is_pending).count();
-        if open > 0 {
-            return Poll::Pending;
-        }
-        let done = std::mem::take(&mut self.0).into_iter().filter_map(|arm| match arm {
-            Arm::Done(value) => value,
-            Arm::Running(_) => None,
-        });
-        Poll::Ready(done.collect())
     }
 }
 

@@ -9,42 +9,11 @@ use mainstay_core::{
     failure::Failure,
     model::ModelRequest,
     payload::Payload,
+    review::Review,
     store::local::LocalWrite,
 };
 use serde::Serialize;
 use serde_json::Value;
-
-/// A request to a person.
-#[derive(Debug, Clone)]
-pub struct Review {
-    pub(crate) title: String,
-    pub(crate) subject: Value,
-    pub(crate) queue: String,
-    pub(crate) expires_in: Option<Duration>,
-}
-
-impl Review {
-    /// Makes a review of a subject: what the person decides about, in full.
-    #[must_use]
-    pub fn of<T: Serialize>(title: impl Into<String>, subject: &T) -> Self {
-        let subject = serde_json::to_value(subject).unwrap_or_default();
-        Self { title: title.into(), subject, queue: "default".to_owned(), expires_in: None }
-    }
-
-    /// Sends it to a desk.
-    #[must_use]
-    pub fn with_queue(mut self, queue: impl Into<String>) -> Self {
-        self.queue = queue.into();
-        self
-    }
-
-    /// Ends it after this long, without approval.
-    #[must_use]
-    pub const fn with_expiry(mut self, span: Duration) -> Self {
-        self.expires_in = Some(span);
-        self
-    }
-}
 
 /// A child run to be started.
 #[derive(Debug, Clone)]
