@@ -8,3 +8,7 @@
 //! Modules in reading order.
 
 pub mod agent;
+pub mod answer;
+
+#[cfg(test)]
+mod testing;
