@@ -126,6 +126,23 @@ macro_rules! as_text {
 as_text!(StepKey, EffectPosition);
 
 impl EffectPosition {
+    /// Returns where the calls stand that opened the arms around this effect, outermost first.
+    pub fn around(&self) -> impl Iterator<Item = Self> {
+        self.branch.iter().enumerate().map(|(depth, opened)| Self {
+            step: self.step.clone(),
+            branch: self.branch.iter().take(depth).copied().collect(),
+            ordinal: opened.ordinal,
+        })
+    }
+
+    /// Returns whether this effect stands in an arm that was opened there, however deep.
+    #[must_use]
+    pub fn is_inside(&self, opening: &Self) -> bool {
+        let inner = self.branch.strip_prefix(opening.branch.as_slice());
+        let entered = inner.and_then(<[Branch]>::first);
+        self.step == opening.step && entered.is_some_and(|arm| arm.ordinal == opening.ordinal)
+    }
+
     /// Returns the idempotency key that every attempt of this effect carries.
     ///
     /// `key_root` is the run's: drawn when it starts, kept when it moves, drawn anew for a fork.
@@ -175,6 +192,8 @@ pub enum EffectKind {
     Local,
     /// A branch between an old and a new body.
     Patch,
+    /// A scope that was opened: an agent, a crew, a task or a job, with its grants and limits.
+    Scope,
 }
 
 /// What is asked for at a position; a replay must ask for the same.

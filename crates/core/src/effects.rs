@@ -101,12 +101,8 @@ pub struct Scope {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grants: Option<Grants>,
     /// What its effects may use together. A person's top-up of the run raises them too.
-    #[serde(default, skip_serializing_if = "is_unlimited")]
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
-}
-
-fn is_unlimited(limits: &Limits) -> bool {
-    *limits == Limits::none()
 }
 
 impl Scope {

@@ -9,6 +9,7 @@ pub mod effects;
 mod fork;
 mod over;
 mod past;
+pub mod scopes;
 mod standing;
 mod start;
 pub mod steps;
@@ -347,10 +348,13 @@ impl Projection {
     fn claimed(&mut self, session: SessionId) {
         if self.status == RunStatus::Running {
             // The last owner died in the middle: what it may have spent cannot be known.
-            self.ledger.charge_unknown();
+            let unknown = self.ledger.charge_unknown();
             self.recoveries += 1;
             let open = self.steps.iter_mut().filter(|step| step.phase == Phase::Open);
-            open.for_each(|step| step.interrupted = true);
+            open.for_each(|step| {
+                step.interrupted = true;
+                step.spend_unknown(&unknown);
+            });
         }
         self.session = Some(session);
         self.wait = None;
@@ -403,7 +407,11 @@ impl Projection {
                 self.passed = self.passed.max(due.unwrap_or_default());
                 self.timer_fired(key);
             }
-            InboxBody::ToppedUp { add, .. } => self.ledger.top_up(add),
+            InboxBody::ToppedUp { add, .. } => {
+                self.ledger.top_up(add);
+                let open = self.steps.iter_mut().filter(|step| step.is_open());
+                open.for_each(|step| step.topped_up = step.topped_up.and(add));
+            }
             InboxBody::CancelRequested { by, reason } => {
                 let reason = format!("{by}: {reason}");
                 self.ending.get_or_insert(Cause::Cancelled { reason });

@@ -11,6 +11,7 @@ use crate::{
     budget::{Limits, Settlement, Spend},
     digest::Digest,
     effect::{EffectHead, EffectOutcome, EffectPosition, FailedAttempt, StepKey},
+    effects::Scope,
     failure::Failure,
     flow::{FlowVersion, StepName},
     id::{RunId, SessionId},
@@ -300,6 +301,9 @@ pub struct EffectSettled {
     /// The arguments, for readers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments: Option<PayloadRef>,
+    /// The scope it opened, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Box<Scope>>,
     /// Vendor, finish reason, price version and the like; small.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub about: Value,

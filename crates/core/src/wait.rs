@@ -52,6 +52,9 @@ pub enum Wait {
     Budget {
         /// The refusal.
         exhausted: Exhausted,
+        /// The scope whose limit it is, such as an agent's; the run's or the step's when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within: Option<String>,
     },
     /// A worker that has this flow version, or the body an open step began with.
     WorkerVersion {

@@ -7,6 +7,7 @@
 mod branch;
 mod cell;
 mod effect;
+mod port;
 mod request;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -23,7 +24,7 @@ use mainstay_core::{
     review::ReviewOutcome,
     schema::{SchemaCheck, SchemaError},
     time::Timestamp,
-    tool::{Denial, DenialReason, ToolFailure, ToolOutcome},
+    tool::{Denial, DenialReason, Grants, ToolCatalog, ToolFailure, ToolOutcome},
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -44,6 +45,8 @@ pub(crate) struct StepPlace {
     pub(crate) tenant: String,
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) schema: Arc<dyn SchemaCheck>,
+    pub(crate) tools: Arc<dyn ToolCatalog>,
+    pub(crate) grants: Grants,
 }
 
 /// What a step holds while it runs: every touch of the outside goes through it.
@@ -52,6 +55,8 @@ pub struct StepContext {
     place: Arc<StepPlace>,
     cell: SharedCell,
     branch: Vec<Branch>,
+    /// What the scopes around leave of the step's grants.
+    grants: Grants,
 }
 
 impl std::fmt::Debug for StepContext {
@@ -62,7 +67,8 @@ impl std::fmt::Debug for StepContext {
 
 impl StepContext {
     pub(crate) fn new(place: StepPlace, cell: SharedCell) -> Self {
-        Self { place: Arc::new(place), cell, branch: Vec::new() }
+        let grants = place.grants.clone();
+        Self { place: Arc::new(place), cell, branch: Vec::new(), grants }
     }
 
     /// Returns the run.

@@ -13,6 +13,7 @@ mod call;
 mod caution;
 pub(crate) mod control;
 mod end;
+mod inner;
 pub(crate) mod migrate;
 mod open;
 mod outcome;
@@ -28,8 +29,9 @@ mod wait;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use mainstay_core::{
+    budget::Spend,
     digest::{Digest, NotCanonical},
-    effect::StepKey,
+    effect::{EffectPosition, StepKey},
     fold::FoldError,
     inbox::InboxBody,
     journal::Entry,
@@ -177,6 +179,8 @@ pub(crate) struct Drive {
     /// Admitted calls that wait for what came before them to be durable.
     waiting_calls: Vec<Call>,
     calls: JoinSet<(Box<Call>, CallEnd)>,
+    /// What calls in flight may use at worst.
+    drawn: BTreeMap<EffectPosition, Spend>,
     /// How many calls of each step are under way.
     calling: BTreeMap<StepKey, usize>,
     /// Whether an action's outcome is not yet durable: it rides with the step's end, or goes alone
@@ -227,6 +231,7 @@ impl Drive {
             open: BTreeMap::new(),
             waiting_calls: Vec::new(),
             calls: JoinSet::new(),
+            drawn: BTreeMap::new(),
             calling: BTreeMap::new(),
             acted: false,
             commit_due: false,

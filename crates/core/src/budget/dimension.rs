@@ -179,6 +179,14 @@ fn at(micros: u64) -> Timestamp {
 }
 
 impl Dimension {
+    fn added(self, limit: u64, more: Option<u64>) -> u64 {
+        let Some(more) = more else { return limit };
+        match self.measure() {
+            Measure::Counted | Measure::Total | Measure::Level => limit.saturating_add(more),
+            Measure::Time => limit.max(more),
+        }
+    }
+
     /// Returns the dimensions that are used up: counted ones and their totals.
     pub fn summed() -> impl Iterator<Item = Self> {
         Self::ALL
@@ -210,6 +218,44 @@ impl Limits {
             );
         }
         narrowed
+    }
+
+    /// Returns whether nothing is limited.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::none()
+    }
+
+    /// Returns these limits raised, as a person decided: counted ones and levels grow by what `more`
+    /// says, a deadline moves to the one given if that is later, and what has no limit stays without
+    /// one.
+    #[must_use]
+    pub fn raised_by(&self, more: &Self) -> Self {
+        let mut raised = *self;
+        for &dimension in Dimension::ALL {
+            if let Some(limit) = self.get(dimension) {
+                raised.set(dimension, Some(dimension.added(limit, more.get(dimension))));
+            }
+        }
+        raised
+    }
+
+    /// Returns what two raises come to together.
+    #[must_use]
+    pub fn and(&self, more: &Self) -> Self {
+        let mut both = *self;
+        for &dimension in Dimension::ALL {
+            let had = self.get(dimension);
+            let sum = had.map(|had| dimension.added(had, more.get(dimension)));
+            both.set(dimension, sum.or_else(|| more.get(dimension)));
+        }
+        both
+    }
+
+    /// Returns the part of `spend` that some limit speaks of: the rest needs no advance.
+    #[must_use]
+    pub fn limited(&self, spend: &Spend) -> Spend {
+        spend.only(|dimension| self.speak_of(dimension))
     }
 
     /// Returns one of `parts` equal shares; levels and times are not shared but held by each.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::time::Timestamp;
 
 use super::{
-    dimension::{Dimension, Limits, Measure, Spend},
+    dimension::{Dimension, Limits, Spend},
     exhausted::{Exhausted, Refusal},
     settlement::{Reservation, Settlement},
 };
@@ -41,12 +41,6 @@ impl Ledger {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
-    }
-
-    /// Returns the part of `spend` that some limit speaks of: the rest needs no advance.
-    #[must_use]
-    pub fn limited(&self, spend: &Spend) -> Spend {
-        spend.only(|dimension| self.limits.speak_of(dimension))
     }
 
     /// Draws the worst case of a call from the standing advance, before the call.
@@ -142,17 +136,7 @@ impl Ledger {
     /// Raises the limits, as a person decided. Counted limits and levels grow by what `more` says;
     /// a deadline moves to the one given if that is later. What has no limit stays without one.
     pub fn top_up(&mut self, more: &Limits) {
-        for &dimension in Dimension::ALL {
-            let (Some(limit), Some(more)) = (self.limits.get(dimension), more.get(dimension))
-            else {
-                continue;
-            };
-            let raised = match dimension.measure() {
-                Measure::Counted | Measure::Total | Measure::Level => limit.saturating_add(more),
-                Measure::Time => limit.max(more),
-            };
-            self.limits.set(dimension, Some(raised));
-        }
+        self.limits = self.limits.raised_by(more);
     }
 
     /// Allows something at a level, the first being 1.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FoldError, Projection};
+use super::{FoldError, Projection, scopes::ScopeRecord};
 use crate::{
     budget::Settlement,
     effect::{EffectHead, EffectOutcome, EffectPosition, FailedAttempt, StepKey},
@@ -83,6 +83,9 @@ pub struct EffectRecord {
     pub resolution: Option<Resolution>,
     /// The entry that resolved it: the order in which outcomes become visible.
     pub resolved_at: Option<Position>,
+    /// The scope it opened, if it is one, and what was used in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Box<ScopeRecord>>,
     /// Its place among those that were asked for before the journal began.
     #[serde(default, skip_serializing_if = "crate::journal::is_zero")]
     pub rank: u32,
@@ -197,6 +200,7 @@ impl Projection {
                 attempts: Vec::new(),
                 resolution: None,
                 resolved_at: None,
+                scope: None,
                 rank: 0,
             });
         }
@@ -207,13 +211,16 @@ impl Projection {
 
     fn charge(&mut self, position: &EffectPosition, spend: &Settlement) -> Result<(), FoldError> {
         self.ledger.charge(spend);
+        let spent = spend.total();
         let step = self.step_mut(&position.step)?;
-        step.spent = step.spent.plus(&spend.total());
+        step.spent = step.spent.plus(&spent);
+        step.spend_in_scopes(position, &spent);
         Ok(())
     }
 
     pub(super) fn settled(&mut self, settled: &EffectSettled) -> Result<(), FoldError> {
         self.charge(&settled.position, &settled.spend)?;
+        self.count_running(settled)?;
         let resolution = match &settled.outcome {
             EffectOutcome::Completed(payload) => Resolution::Completed(self.hold(payload)),
             EffectOutcome::Failed(failure) => Resolution::Failed(failure.clone()),
@@ -230,6 +237,7 @@ impl Projection {
         effect.attempts.extend(settled.failed.iter().cloned());
         // Attempts before the outcome do not say what the code had seen.
         effect.seen = effect.seen.max(settled.seen);
+        effect.scope = settled.scope.as_ref().map(|scope| Box::new(ScopeRecord::new(scope)));
         effect.resolution = Some(resolution);
         effect.resolved_at = Some(place);
         Ok(())

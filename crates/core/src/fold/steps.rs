@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FoldError, Projection, effects::EffectRecord};
 use crate::{
-    budget::Spend,
+    budget::{Limits, Spend},
     digest::Digest,
     effect::StepKey,
     failure::{Failure, Retryability},
@@ -76,6 +76,10 @@ pub struct StepRun {
     pub inputs: BTreeMap<StepName, Held>,
     /// What its effects have used so far; the step's own limits are held against it.
     pub spent: Spend,
+    /// What a person added to the run's limits since it first started: it counts for the step's own
+    /// limits too, and for those of its scopes.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub topped_up: Limits,
     /// Its place among those that finished before the journal began, where an older program wrote
     /// the fold: today's order is that of [`Undoable`](super::undo::Undoable)s.
     #[serde(default, skip_serializing_if = "crate::journal::is_zero")]
@@ -184,6 +188,7 @@ impl Projection {
             undoes: None,
             inputs: BTreeMap::new(),
             spent: Spend::ZERO,
+            topped_up: Limits::none(),
             rank: 0,
         });
         key

@@ -15,12 +15,16 @@ use mainstay_core::{
 use super::{StepContext, cell::Ends};
 
 impl StepContext {
-    fn arms(&self, ends: Ends) -> impl Fn(u32) -> Self + '_ {
+    pub(super) fn in_branch(&self, branch: Vec<Branch>) -> Self {
+        Self { branch, ..self.clone() }
+    }
+
+    pub(super) fn arms(&self, ends: Ends) -> impl Fn(u32) -> Self + '_ {
         let ordinal = self.cell.lock().open_branches(&self.branch, ends);
         move |arm| {
             let mut branch = self.branch.clone();
             branch.push(Branch { ordinal, arm });
-            Self { place: self.place.clone(), cell: self.cell.clone(), branch }
+            self.in_branch(branch)
         }
     }
 

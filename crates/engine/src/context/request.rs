@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use mainstay_core::{
     budget::Limits,
     effect::{EffectHead, EffectPosition},
+    effects::Scope,
     failure::Failure,
     model::ModelRequest,
     payload::Payload,
@@ -96,6 +97,10 @@ pub(crate) enum Ask {
         event: Value,
     },
     Write(LocalWrite),
+    Open {
+        scope: Scope,
+        pinned: Value,
+    },
     /// Something outside must happen.
     Wait(WaitFor),
     /// Something must be called.

@@ -4,6 +4,7 @@ use mainstay_core::{
     code::Code,
     digest::Digest,
     effect::{EffectOutcome, EffectPosition, StepKey},
+    effects::{Scope, ScopeKind},
     failure::Failure,
     fold::effects::EffectRecord,
     journal::{EffectSettled, Entry},
@@ -61,7 +62,25 @@ impl Drive {
                 self.settle_at_once(&request, &Value::Null)
             }
             Ask::Write(write) => self.write(request, write),
+            Ask::Open { scope, pinned } => self.open_scope(request, scope, &pinned),
         }
+    }
+
+    /// Opens a scope unless it nests too deep. What is pinned, and what is left of everything around
+    /// it, is what a repeat will see.
+    fn open_scope(&mut self, request: Request, scope: Scope, pinned: &Value) -> Result<(), Stop> {
+        if scope.kind == ScopeKind::Agent
+            && let Some(held) = self.too_deep(&request.position)
+        {
+            self.hold(&request.position, held);
+            return Ok(());
+        }
+        let left = self.left(&request.position);
+        let payload = Payload::of(&json!({ "pinned": pinned, "left": left }))?;
+        let outcome = EffectOutcome::Completed(payload.reference(Label::TRUSTED));
+        let settled =
+            EffectSettled { scope: Some(Box::new(scope)), ..self.settled(&request, outcome) };
+        self.book.push(&Entry::EffectSettled(Box::new(settled)), vec![payload])
     }
 
     /// The statement goes with the commit that makes its entry durable; one that no database takes
@@ -108,6 +127,7 @@ impl Drive {
             seen: request.seen,
             started_at: self.book.now(),
             arguments: None,
+            scope: None,
             about: Value::Null,
         }
     }

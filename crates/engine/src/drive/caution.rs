@@ -65,7 +65,8 @@ impl Drive {
             | Ask::Random
             | Ask::Patch
             | Ask::Emit { .. }
-            | Ask::Write(_) => false,
+            | Ask::Write(_)
+            | Ask::Open { .. } => false,
         };
         if early && acts {
             // An attempt that is tried again asks for the same once more.

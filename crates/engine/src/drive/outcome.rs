@@ -43,6 +43,7 @@ impl Drive {
         let used = self.used(&call, &end, &worst);
         call.spend.spent = call.spend.spent.plus(&used.spent);
         call.spend.unknown = call.spend.unknown.plus(&used.unknown);
+        self.drawn.remove(&call.position);
         if let Some(reservation) = call.reservation.take() {
             // The outcome's entry charges the ledger; here only the reservation ends.
             self.book.run.ledger.settle(reservation, &Settlement::NOTHING);
@@ -182,6 +183,7 @@ impl Drive {
             seen: call.seen,
             started_at: call.started_at,
             arguments: (!told).then(|| call.arguments.reference(Label::default())),
+            scope: None,
             about,
         };
         let carried = (!told).then_some(call.arguments);

@@ -16,7 +16,6 @@ use mainstay_core::{
     model::{ModelFailure, ModelRequest},
     time::Timestamp,
     tool::{Denial, EffectClass, Grants, TookEffect, ToolSpec, gate},
-    wait::Wait,
 };
 use serde_json::Value;
 
@@ -55,13 +54,23 @@ impl Drive {
         name: &str,
         arguments: Value,
     ) -> Result<Target, Failure> {
-        let granted = self.definition(&position.step).map(|(_, step)| step.options.grants.clone());
-        let grants = Grants::from(granted.unwrap_or_default());
+        let grants = self.grants_at(position);
         let runtime = &self.desk.runtime;
         gate::allow(runtime.tools.as_ref(), runtime.schema.as_ref(), &grants, name, &arguments)
             .map_err(Denial::into_failure)
             .and_then(|tool| self.repeat_allowed(tool.spec()).map(|()| tool))
             .map(|tool| Target::Tool { tool, arguments })
+    }
+
+    /// Returns what may be called at a place: what the step and every scope around it grant.
+    fn grants_at(&self, position: &EffectPosition) -> Grants {
+        let granted = self.definition(&position.step).map(|(_, step)| step.options.grants.clone());
+        let run = self.book.run.step(&position.step);
+        let around = run.iter().flat_map(|run| run.scopes_around(position));
+        let narrower = around.filter_map(|record| record.scope.grants.as_ref());
+        narrower.fold(Grants::from(granted.unwrap_or_default()), |grants, inner| {
+            grants.narrowed_by(inner)
+        })
     }
 
     /// A fork sends what must not happen twice only with leave.
@@ -111,10 +120,13 @@ impl Drive {
     pub(super) fn admit(&mut self, mut call: Call) -> Result<(), Stop> {
         let worst = self.worst_case(&call);
         match self.reserve(&call, &worst)? {
-            Ok(reservation) => call.reservation = Some(reservation),
-            Err(exhausted) => {
+            Ok(reservation) => {
+                self.drawn.insert(call.position.clone(), worst);
+                call.reservation = Some(reservation);
+            }
+            Err(refused) => {
                 // Not made and not journaled: the step asks again when it is resumed.
-                self.hold(&call.position, Wait::Budget { exhausted });
+                self.hold(&call.position, refused);
                 return Ok(());
             }
         }
@@ -181,7 +193,7 @@ impl Drive {
         let boot = self.desk.runtime.clock.boot();
         let step = self.open.get(&call.position.step).and_then(|step| step.deadline);
         let left = step.map_or(own, |deadline| own.min(deadline.saturating_sub(boot)));
-        let wall = self.book.run.ledger.available(mainstay_core::budget::Dimension::Wall);
+        let wall = self.wall_left(&call.position);
         wall.map_or(left, |wall| left.min(Duration::from_millis(wall)))
     }
 

@@ -138,6 +138,7 @@ impl Drive {
             seen: request.seen,
             started_at: intent.first_sent_at,
             arguments: None,
+            scope: None,
             about: json!({ "recovered": true }),
         };
         self.acted = true;
@@ -152,7 +153,7 @@ impl Drive {
         let tried = |record: &EffectRecord| {
             record.attempts.iter().any(|attempt| attempt.attempt == intent.attempt)
         };
-        let limited = self.book.run.ledger.limited(&call) != Spend::ZERO;
+        let limited = self.limited_at(&request.position, &call) != Spend::ZERO;
         if limited || record.is_some_and(tried) {
             return Settlement::NOTHING;
         }

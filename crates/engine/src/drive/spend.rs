@@ -1,40 +1,52 @@
 //! What a call may cost at worst, and what it did cost.
 
 use mainstay_core::{
-    budget::{Dimension, Exhausted, Ledger, Refusal, Reservation, Settlement, Spend},
+    budget::{Dimension, Exhausted, Refusal, Reservation, Settlement, Spend},
+    effect::EffectPosition,
     journal::Entry,
     model::Cost,
+    wait::Wait,
 };
 
 use super::{
     Drive, Stop,
     call::{Call, CallEnd, Target},
+    inner::InnerAccount,
 };
 
 impl Drive {
-    /// Reserves a call's worst case; the outer error ends the driver, the inner one refuses the
-    /// call.
+    /// Reserves a call's worst case; the outer error ends the driver, the inner one is what a call
+    /// that is refused waits for.
     pub(super) fn reserve(
         &mut self,
         call: &Call,
         worst: &Spend,
-    ) -> Result<Result<Reservation, Exhausted>, Stop> {
+    ) -> Result<Result<Reservation, Wait>, Stop> {
+        let of_run = |exhausted| Wait::Budget { exhausted, within: None };
         let now = self.book.now();
-        if let Err(late) = self.book.run.ledger.start_at(now) {
-            return Ok(Err(late));
+        let started = self.book.run.ledger.start_at(now).and_then(|()| self.within_wall());
+        if let Err(exhausted) = started {
+            return Ok(Err(of_run(exhausted)));
         }
-        if let Err(exhausted) = self.within_wall() {
-            return Ok(Err(exhausted));
+        let inner = self.inner_accounts(&call.position);
+        if let Some(refused) = inner.iter().find_map(|account| account.refuses(worst)) {
+            return Ok(Err(refused));
         }
-        if let Err(exhausted) = self.within_step_budget(call, worst) {
-            return Ok(Err(exhausted));
-        }
-        let worst = self.book.run.ledger.limited(worst);
+        let worst = self.limited_at(&call.position, worst);
         match self.book.run.ledger.reserve(&worst) {
             Ok(reservation) => Ok(Ok(reservation)),
-            Err(Refusal::Exhausted(exhausted)) => Ok(Err(exhausted)),
-            Err(Refusal::AdvanceFirst) => self.advance_and_reserve(&worst),
+            Err(Refusal::Exhausted(exhausted)) => Ok(Err(of_run(exhausted))),
+            Err(Refusal::AdvanceFirst) => Ok(self.advance_and_reserve(&worst)?.map_err(of_run)),
         }
+    }
+
+    /// Returns the part of `spend` that some limit speaks of at a place, the run's or an inner one:
+    /// that is set aside before a call, and a crash must not hide it.
+    pub(super) fn limited_at(&self, position: &EffectPosition, spend: &Spend) -> Spend {
+        let inner = self.inner_accounts(position);
+        let limits = self.book.run.ledger.limits();
+        let all = inner.iter().map(InnerAccount::limits).chain([limits]);
+        all.fold(Spend::ZERO, |sum, limits| sum.zip(&limits.limited(spend), u64::max))
     }
 
     /// A call uses running time that nobody can name beforehand: it is held below what is left, and
@@ -68,16 +80,6 @@ impl Drive {
                 Err(Stop::Corrupt("an advance did not cover the call it was made for".into()))
             }
         }
-    }
-
-    fn within_step_budget(&self, call: &Call, worst: &Spend) -> Result<(), Exhausted> {
-        let step = &call.position.step;
-        let limits = self.definition(step).and_then(|(_, definition)| definition.options.budget);
-        let Some(limits) = limits else { return Ok(()) };
-        let spent = self.book.run.step(step).map(|run| run.spent).unwrap_or_default();
-        let mut ledger = Ledger::new(limits);
-        ledger.charge(&Settlement::known(spent));
-        ledger.advance(worst, &Spend::ZERO).map(drop)
     }
 
     pub(super) fn worst_case(&self, call: &Call) -> Spend {

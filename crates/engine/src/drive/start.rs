@@ -133,7 +133,7 @@ impl Drive {
         if let Err(exhausted) = self.book.run.ledger.enter(level)
             && !self.book.run.unwinding
         {
-            self.refused = Some(Wait::Budget { exhausted });
+            self.refused = Some(Wait::Budget { exhausted, within: None });
             return Ok(());
         }
         let attempt = self.book.run.step(key).map_or(0, |step| step.attempt) + 1;
@@ -163,6 +163,8 @@ impl Drive {
             tenant: self.book.run.tenant.clone(),
             tags: self.book.run.tags.clone(),
             schema: self.desk.runtime.schema.clone(),
+            tools: self.desk.runtime.tools.clone(),
+            grants: definition.options.grants.clone().into(),
         };
         let context = StepContext::new(place, cell.clone());
         let future = self.flow.program.run(index, state, inputs, context);

@@ -93,14 +93,14 @@ impl Drive {
         };
         let depth = self.book.run.depth();
         if let Err(exhausted) = self.book.run.ledger.enter(u64::from(depth) + 1) {
-            self.hold(&request.position, Wait::Budget { exhausted });
+            self.hold(&request.position, Wait::Budget { exhausted, within: None });
             return Ok(());
         }
         let run_id = RunId::new(self.book.now(), self.derived(&request.position, b"child"));
         let limits = match self.book.run.ledger.clone().allot(&run_id.to_string(), &child.limits) {
             Ok(limits) => limits,
             Err(exhausted) => {
-                self.hold(&request.position, Wait::Budget { exhausted });
+                self.hold(&request.position, Wait::Budget { exhausted, within: None });
                 return Ok(());
             }
         };

@@ -23,6 +23,7 @@ mod recovery;
 mod rig;
 mod runs;
 mod sagas;
+mod scopes;
 mod skew;
 mod steps;
 mod takeovers;

@@ -98,7 +98,9 @@ fn stopped_by(view: &RunView, wait: &Wait) -> Option<CliError> {
     use mainstay_core::code::Code;
     let run_id = view.row.run_id;
     match wait {
-        Wait::Budget { exhausted } => Some(budget::reached(view, exhausted)),
+        Wait::Budget { exhausted, within } => {
+            Some(budget::reached(view, exhausted, within.as_deref()))
+        }
         Wait::Divergence(divergence) => {
             let sides = [
                 divergence.journal.as_ref().map(|head| format!("the journal holds: {head}")),

@@ -282,7 +282,10 @@ fn wait_text(now: Timestamp, wait: &Wait) -> String {
         }
         Wait::Child { run_id } => format!("{run_id}"),
         Wait::Retry { step, at } => format!("another attempt at {} in {}", step.step, within(*at)),
-        Wait::Budget { exhausted } => format!("a larger budget: {exhausted}"),
+        Wait::Budget { exhausted, within: None } => format!("a larger budget: {exhausted}"),
+        Wait::Budget { exhausted, within: Some(scope) } => {
+            format!("a larger budget of {scope}: {exhausted}")
+        }
         Wait::WorkerVersion { flow, .. } => format!("a worker with {flow}"),
         Wait::Divergence(found) => format!("a person: code and journal disagree at {}", found.step),
         Wait::Quarantine { crashes: 1 } => "a person: 1 crash without progress".to_owned(),

@@ -225,8 +225,8 @@ fn depth_is_a_level_and_deadline_a_time() {
 #[test]
 fn what_no_limit_speaks_of_needs_no_advance() {
     let spend = Spend { usd: 5, input_tokens: 6, tool_calls: 7, ..Spend::ZERO };
-    assert_eq!(limited("depth=3").limited(&spend), Spend::ZERO);
-    assert_eq!(limited("usd=1").limited(&spend), usd(5));
-    let tokens = limited("tokens=10").limited(&spend);
+    assert_eq!(limited("depth=3").limits().limited(&spend), Spend::ZERO);
+    assert_eq!(limited("usd=1").limits().limited(&spend), usd(5));
+    let tokens = limited("tokens=10").limits().limited(&spend);
     assert_eq!(tokens, Spend { input_tokens: 6, ..Spend::ZERO });
 }

@@ -10,15 +10,16 @@ use super::spending;
 use crate::cli::{count, error::CliError};
 
 /// Returns the stop as an error with the command that goes on.
-pub(super) fn reached(view: &RunView, exhausted: &Exhausted) -> CliError {
+pub(super) fn reached(view: &RunView, exhausted: &Exhausted, within: Option<&str>) -> CliError {
     let run = &view.projection;
     let open = run.steps.iter().find(|step| step.is_open());
     let place = open.map(|step| format!(" at step `{}` (attempt {})", step.key.step, step.attempt));
+    let whose = within.map(|scope| format!(" by {scope}")).unwrap_or_default();
     let done = view.steps().iter().filter(|step| step.phase == Phase::Finished).count();
     let (done, verb) = (count::of(done, "step"), if done == 1 { "is" } else { "are" });
     let kept = format!("{} is parked and nothing was lost; {done} {verb} done.", view.row.run_id);
     let went = spending::sentence(view.rows.iter().map(|(_, entry)| entry), exhausted.dimension);
-    CliError::new(exhausted.code(), format!("{exhausted}{}", place.unwrap_or_default()))
+    CliError::new(exhausted.code(), format!("{exhausted}{whose}{}", place.unwrap_or_default()))
         .with_details([Some(kept), went].into_iter().flatten())
         .with_hint(format!("mainstay runs resume {} --budget {}", view.row.run_id, more(exhausted)))
 }

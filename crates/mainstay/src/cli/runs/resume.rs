@@ -90,7 +90,7 @@ fn may_go_on(row: &RunRow) -> Result<(), CliError> {
                     format!("mainstay reviews show {review_id}"),
                 );
             }
-            Wait::Budget { exhausted } => {
+            Wait::Budget { exhausted, .. } => {
                 let name = exhausted.dimension.name();
                 return refused(
                     format!("needs a larger budget: {exhausted}"),

@@ -117,6 +117,7 @@ fn name(head: &EffectHead) -> String {
         EffectKind::Random => "random",
         EffectKind::Local => "local",
         EffectKind::Patch => "patch",
+        EffectKind::Scope => "open",
     };
     if head.name.is_empty() || head.name == kind {
         kind.to_owned()
