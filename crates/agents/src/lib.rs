@@ -9,6 +9,8 @@
 
 pub mod agent;
 pub mod answer;
+pub mod crew;
+pub mod crewai;
 
 #[cfg(test)]
 mod testing;
