@@ -79,6 +79,17 @@ codes! {
     WriteInvalid = 2012, Config, "a step's write is not a statement that can ride with its commit";
     BudgetReached = 2104, Attention, "budget reached";
     DeadlinePassed = 2105, Attention, "the run's deadline has passed";
+    PlanInvalid = 2201, User, "the plan cannot be read";
+    PlanTool = 2202, User, "the plan names a tool that is not there or not granted";
+    PlanSlot = 2203, User, "a slot of the plan cannot resolve";
+    PlanCycle = 2204, User, "steps of the plan wait for each other";
+    PlanArguments = 2205, User, "a step's arguments do not fit its tool";
+    PlanEffect = 2206, User, "the plan loosens a tool's effect class";
+    PlanCost = 2207, User, "the plan could use more than is left";
+    PlanRejected = 2208, Attention, "a person rejected the plan";
+    JobStopped = 2209, Attention, "a step of the plan did not go as expected";
+    ExtractFailed = 2210, Attention, "the value could not be read out of the text";
+    ToolDrifted = 2211, Attention, "a tool changed after the plan was committed";
     StoreUnreachable = 3001, Retryable, "the store cannot be reached";
     SchemaMismatch = 3002, Config, "the store's schema version does not fit this program";
     StoreLocked = 3003, Retryable, "the SQLite file is locked by another process";

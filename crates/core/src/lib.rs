@@ -19,6 +19,7 @@ pub mod journal;
 pub mod label;
 pub mod model;
 pub mod payload;
+pub mod plan;
 pub mod port;
 pub mod rehome;
 pub mod retry;

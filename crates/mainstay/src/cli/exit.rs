@@ -39,6 +39,7 @@ impl From<Exit> for std::process::ExitCode {
 
 impl Exit {
     /// Returns the exit code of an error code.
+    #[expect(clippy::too_many_lines, reason = "a table: one line for each code of the closed list")]
     pub(crate) const fn of(code: Code) -> Self {
         use Code as C;
         match code {
@@ -54,6 +55,13 @@ impl Exit {
             | C::InvalidFlow
             | C::TooManyEffects
             | C::PoisonPayload
+            | C::PlanInvalid
+            | C::PlanTool
+            | C::PlanSlot
+            | C::PlanCycle
+            | C::PlanArguments
+            | C::PlanEffect
+            | C::PlanCost
             | C::UnsafeReference
             | C::WriteInvalid
             | C::ModelUnknown
@@ -92,6 +100,10 @@ impl Exit {
             | C::ToolUnavailable
             | C::ToolFailed
             | C::ReviewExpired
+            | C::PlanRejected
+            | C::JobStopped
+            | C::ExtractFailed
+            | C::ToolDrifted
             | C::Bug => Self::Failed,
         }
     }

@@ -1,0 +1,3 @@
+//! Plans against real schemas.
+
+mod plan;
