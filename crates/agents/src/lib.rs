@@ -11,6 +11,8 @@ pub mod agent;
 pub mod answer;
 pub mod crew;
 pub mod crewai;
+pub mod mark;
+pub mod prompt;
 
 #[cfg(test)]
 mod testing;

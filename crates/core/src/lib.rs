@@ -29,5 +29,6 @@ pub mod schema;
 pub mod store;
 pub mod time;
 pub mod tool;
+pub mod visible;
 pub mod wait;
 pub mod week;

@@ -22,4 +22,4 @@ pub use price::{Cost, Price, PriceTable};
 pub use provider::{CallContext, Provider, Silent, StreamSink};
 pub use repair::{DEFAULT_REPAIRS, check, repair_request};
 pub use reply::{FinishReason, ModelReply, StreamEvent, Usage, UsageSource};
-pub use request::{ModelRequest, OutputSchema, Temperature, ToolChoice, ToolOffer};
+pub use request::{ModelRequest, OutputSchema, PromptRef, Temperature, ToolChoice, ToolOffer};

@@ -27,7 +27,6 @@ mod shell;
 pub(crate) mod span;
 mod timeline;
 mod version;
-mod visible;
 mod worker;
 
 use std::ffi::OsString;

@@ -83,6 +83,17 @@ impl From<Temperature> for f64 {
     }
 }
 
+/// Which prompt a request was written from: for the record, never sent to a vendor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PromptRef {
+    /// The prompt's name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The digest of its source.
+    pub hash: Digest,
+}
+
 /// One question to a model, complete: nothing else influences what is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelRequest {
@@ -115,6 +126,9 @@ pub struct ModelRequest {
     /// Texts at which the answer ends.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
+    /// The prompt it was written from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<PromptRef>,
 }
 
 impl ModelRequest {
@@ -135,6 +149,7 @@ impl ModelRequest {
             temperature: None,
             seed: None,
             stop: Vec::new(),
+            prompt: None,
         }
     }
 
@@ -207,6 +222,13 @@ impl ModelRequest {
         self
     }
 
+    /// Says which prompt it was written from.
+    #[must_use]
+    pub fn with_prompt(mut self, prompt: PromptRef) -> Self {
+        self.prompt = Some(prompt);
+        self
+    }
+
     /// Returns the digest of the request's canonical JSON.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -268,6 +290,19 @@ mod tests {
         assert_eq!(request().digest(), request().digest());
         assert_ne!(request().digest(), request().with_seed(1).digest());
         assert_ne!(request().digest(), request().with_user("?").digest());
+    }
+
+    #[test]
+    fn the_prompt_is_named_by_what_it_says() {
+        let prompt = PromptRef {
+            name: "triage".into(),
+            version: "3".into(),
+            hash: Digest::of(b"Sort this letter."),
+        };
+        let written = serde_json::to_value(request().with_prompt(prompt.clone())).unwrap();
+        assert_eq!(written["prompt"]["hash"], json!(prompt.hash.to_string()));
+        let read = serde_json::from_value::<ModelRequest>(written).unwrap();
+        assert_eq!(read.prompt, Some(prompt));
     }
 
     #[test]

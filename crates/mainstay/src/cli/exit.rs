@@ -53,6 +53,8 @@ impl Exit {
             | C::ConfirmationNeeded
             | C::InvalidConfig
             | C::InvalidFlow
+            | C::PromptInvalid
+            | C::PromptUnfilled
             | C::TooManyEffects
             | C::PoisonPayload
             | C::PlanInvalid

@@ -76,7 +76,7 @@ fn pointed_at(text: &str, line: usize, column: usize) -> Vec<String> {
     let column = column.saturating_sub(1).min(line.chars().count());
     let start = column.saturating_sub(WIDTH / 2);
     let shown: String = line.chars().skip(start).take(WIDTH).collect();
-    let shown = super::visible::visible(&shown);
+    let shown = mainstay_core::visible::visible(&shown);
     vec![shown, format!("{}^", " ".repeat(column - start))]
 }
 

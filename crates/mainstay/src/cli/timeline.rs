@@ -17,11 +17,12 @@ use mainstay_core::{
     review::ReviewOutcome,
     run::RunStatus,
     time::Timestamp,
+    visible,
     wait::{Wait, WaitMode, WaitSet},
 };
 use serde::Serialize;
 
-use super::{output::Tone, span, visible};
+use super::{output::Tone, span};
 pub(crate) use effects::words_of;
 
 /// One thing that happened, in words.

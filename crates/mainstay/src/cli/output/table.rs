@@ -2,10 +2,10 @@
 
 use std::iter;
 
+use mainstay_core::visible;
 use unicode_width::UnicodeWidthStr;
 
 use super::Tone;
-use crate::cli::visible;
 
 /// What stands between two columns.
 const GAP: &str = "  ";

@@ -5,6 +5,7 @@ use mainstay_core::{
     id::{ReviewId, RunId},
     review::ReviewReason,
     store::row::{ReviewFilter, ReviewRow},
+    visible,
 };
 use serde::Serialize;
 
@@ -14,7 +15,7 @@ use crate::{
         exit::Exit,
         output::{Cell, Tone},
         shell::Shell,
-        span, visible,
+        span,
     },
     database::Purpose,
 };

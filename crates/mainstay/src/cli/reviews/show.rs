@@ -8,16 +8,14 @@ use mainstay_core::{
         Store,
         row::{ReviewFilter, ReviewRow},
     },
+    visible,
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use super::ls::{self, Listed};
 use crate::{
-    cli::{
-        count, error::CliError, exit::Exit, ids, output::Tone, shell::Shell, span, timeline,
-        visible,
-    },
+    cli::{count, error::CliError, exit::Exit, ids, output::Tone, shell::Shell, span, timeline},
     database::Purpose,
 };
 

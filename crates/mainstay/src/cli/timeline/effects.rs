@@ -5,11 +5,12 @@ use mainstay_core::{
     effect::{EffectHead, EffectKind, EffectOutcome, FailedAttempt},
     journal::{EffectSettled, Entry, JournalRow},
     review::Decision,
+    visible,
 };
 use serde_json::Value;
 
 use super::{Told, failure_text, values, wait_text};
-use crate::cli::{output::Tone, span, visible};
+use crate::cli::{output::Tone, span};
 
 pub(super) fn tell(row: &JournalRow, entry: &Entry) -> Option<Told> {
     match entry {

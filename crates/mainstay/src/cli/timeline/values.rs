@@ -1,9 +1,7 @@
 //! Values of a journal row in few words. Small ones stand in the row; of large ones, the size.
 
-use mainstay_core::{digest::Digest, journal::JournalRow, payload::PayloadRef};
+use mainstay_core::{digest::Digest, journal::JournalRow, payload::PayloadRef, visible};
 use serde_json::Value;
-
-use crate::cli::visible;
 
 /// At most so many characters of a value.
 const WIDTH: usize = 96;

@@ -1,11 +1,12 @@
 //! Text from outside, made safe to look at: what a reader cannot see is written out.
 //!
-//! A person decides about exactly these characters. Bidirectional controls and characters without
+//! A person decides about exactly these characters, and a model is told of them as they are. Bidirectional controls and characters without
 //! width can make two different texts look alike (<https://trojansource.codes>), and terminal
 //! escapes can write over what stands there.
 
 /// Returns the text with controls and invisible characters as `\u{…}`; line ends and tabs stay.
-pub(crate) fn visible(text: &str) -> String {
+#[must_use]
+pub fn visible(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut shown, c| {
         match c {
             '\n' | '\t' => shown.push(c),
@@ -17,12 +18,14 @@ pub(crate) fn visible(text: &str) -> String {
 }
 
 /// Returns how many characters of the text a reader cannot see.
-pub(crate) fn hidden(text: &str) -> usize {
+#[must_use]
+pub fn hidden(text: &str) -> usize {
     text.chars().filter(|&c| !matches!(c, '\n' | '\t') && is_hidden(c)).count()
 }
 
 /// Returns one line of at most `width` characters.
-pub(crate) fn line(text: &str, width: usize) -> String {
+#[must_use]
+pub fn line(text: &str, width: usize) -> String {
     let one = visible(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     if one.chars().count() <= width {
         return one;
