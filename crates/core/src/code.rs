@@ -62,13 +62,10 @@ codes! {
     InvalidFlow = 1102, Config, "the flow's graph is not sound";
     PortInUse = 1103, Config, "the port is in use";
     FlowChanged = 1104, Config, "a flow version was registered with another definition";
-<<<<<<< HEAD
+    PromptInvalid = 1105, Config, "a prompt's file cannot be read";
     CrewUnsupported = 1120, Config, "a crew's files ask for something that is not done here";
     CrewInvalid = 1121, Config, "a crew is not sound";
     CrewInput = 1122, User, "inputs that a crew's placeholders ask for are missing";
-=======
-    PromptInvalid = 1105, Config, "a prompt's file cannot be read";
->>>>>>> 95331e6 (Read prompts as versioned files with declared variables, and mark in them what comes from outside)
     StepFailed = 2001, Attention, "a step failed for good";
     Divergence = 2002, Attention, "the code asks for something else than the journal holds";
     Quarantined = 2003, Attention, "the run crashed its worker too often";
