@@ -54,6 +54,9 @@ impl Exit {
             | C::InvalidConfig
             | C::InvalidFlow
             | C::PromptInvalid
+            | C::CrewUnsupported
+            | C::CrewInvalid
+            | C::CrewInput
             | C::PromptUnfilled
             | C::TooManyEffects
             | C::PoisonPayload
