@@ -11,7 +11,9 @@ pub mod agent;
 pub mod answer;
 pub mod crew;
 pub mod crewai;
+pub mod loops;
 pub mod mark;
+pub mod memory;
 pub mod prompt;
 
 #[cfg(test)]

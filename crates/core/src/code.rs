@@ -81,6 +81,10 @@ codes! {
     PromptUnfilled = 2013, Config, "a prompt was not given what it says it needs";
     BudgetReached = 2104, Attention, "budget reached";
     DeadlinePassed = 2105, Attention, "the run's deadline has passed";
+    AgentTurns = 2106, Attention, "an agent used up its turns without an answer";
+    AgentCircles = 2107, Attention, "an agent went round in circles";
+    AgentArguments = 2108, Attention, "an agent kept calling tools with arguments that do not fit";
+    AgentAnswer = 2109, Attention, "an agent's answer cannot be used";
     PlanInvalid = 2201, User, "the plan cannot be read";
     PlanTool = 2202, User, "the plan names a tool that is not there or not granted";
     PlanSlot = 2203, User, "a slot of the plan cannot resolve";

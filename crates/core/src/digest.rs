@@ -54,6 +54,14 @@ impl Digest {
         Self(bytes)
     }
 
+    /// Returns the digest of a value's canonical JSON: another order of fields, or another way to
+    /// write a number, is no other value. What has no canonical form is told apart by how it looks.
+    #[must_use]
+    pub fn of_value<T: Serialize + fmt::Debug>(value: &T) -> Self {
+        let looks = || Self::of(format!("{value:?}").as_bytes());
+        canonical(value).map_or_else(|_| looks(), |bytes| Self::of(&bytes))
+    }
+
     /// Returns the 32 bytes.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {

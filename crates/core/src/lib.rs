@@ -13,6 +13,7 @@ pub mod effects;
 pub mod failure;
 pub mod flow;
 pub mod fold;
+pub mod guardrail;
 pub mod id;
 pub mod inbox;
 pub mod journal;

@@ -20,6 +20,6 @@ pub use message::{Message, Part, Role, ToolCall, ToolResult};
 pub use name::{ModelId, ModelName, NotAModel, Tier};
 pub use price::{Cost, Price, PriceTable};
 pub use provider::{CallContext, Provider, Silent, StreamSink};
-pub use repair::{DEFAULT_REPAIRS, check, repair_request};
+pub use repair::{DEFAULT_REPAIRS, check, complaint, repair_request};
 pub use reply::{FinishReason, ModelReply, StreamEvent, Usage, UsageSource};
 pub use request::{ModelRequest, OutputSchema, PromptRef, Temperature, ToolChoice, ToolOffer};

@@ -61,6 +61,10 @@ pub struct ToolSpec {
     pub rate: Option<RateLimit>,
     /// What is said about its results where they say nothing themselves.
     pub result_label: Label,
+    /// Whether it is asked again until something has changed: an agent that repeats such a call does
+    /// not go round in circles.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub polls: bool,
 }
 
 impl ToolSpec {
@@ -79,6 +83,7 @@ impl ToolSpec {
             retry: RetryPolicy::default(),
             rate: None,
             result_label: Label::UNTRUSTED,
+            polls: false,
         }
     }
 
@@ -135,6 +140,13 @@ impl ToolSpec {
     #[must_use]
     pub fn with_result_label(mut self, label: Label) -> Self {
         self.result_label = label;
+        self
+    }
+
+    /// Declares that it is asked again until something has changed.
+    #[must_use]
+    pub const fn polling(mut self) -> Self {
+        self.polls = true;
         self
     }
 

@@ -52,19 +52,24 @@ pub fn repair_request(
     reply: &ModelReply,
     errors: &[SchemaError],
 ) -> ModelRequest {
+    // An empty message is refused by some vendors; an answer of nothing is told as such.
+    let said = if reply.text.is_empty() { "(no text)" } else { &reply.text };
+    request.clone().with_message(Message::assistant(said, Vec::new())).with_user(complaint(errors))
+}
+
+/// Returns what a model is told about an answer that does not fit.
+#[must_use]
+pub fn complaint(errors: &[SchemaError]) -> String {
     let mut told: Vec<_> =
         errors.iter().take(MAX_ERRORS_TOLD).map(|error| format!("- {error}")).collect();
     if errors.len() > MAX_ERRORS_TOLD {
         told.push(format!("- and {} more", errors.len() - MAX_ERRORS_TOLD));
     }
-    let complaint = format!(
+    format!(
         "Your answer does not fit the required JSON Schema:\n{}\n\
          Answer again with the corrected JSON only, without any other text.",
         told.join("\n")
-    );
-    // An empty message is refused by some vendors; an answer of nothing is told as such.
-    let said = if reply.text.is_empty() { "(no text)" } else { &reply.text };
-    request.clone().with_message(Message::assistant(said, Vec::new())).with_user(complaint)
+    )
 }
 
 #[cfg(test)]

@@ -73,6 +73,20 @@ impl Usage {
         }
     }
 
+    /// Returns the tokens of both together; estimated as soon as one of them is.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let estimated = [self.source, other.source].contains(&UsageSource::Estimated);
+        let source = if estimated { UsageSource::Estimated } else { UsageSource::Reported };
+        Self {
+            input_tokens: self.input_tokens.saturating_add(other.input_tokens),
+            output_tokens: self.output_tokens.saturating_add(other.output_tokens),
+            cached_input_tokens: self.cached_input_tokens.saturating_add(other.cached_input_tokens),
+            reasoning_tokens: self.reasoning_tokens.saturating_add(other.reasoning_tokens),
+            source,
+        }
+    }
+
     /// Returns all tokens, sent and received.
     #[must_use]
     pub fn total(&self) -> u64 {

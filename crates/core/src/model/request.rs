@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Message, ModelName};
-use crate::digest::{Digest, canonical};
+use crate::digest::Digest;
 
 /// A tool the model may ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -232,10 +232,7 @@ impl ModelRequest {
     /// Returns the digest of the request's canonical JSON.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        // No float and no map with other keys than strings is in here, so there always is one;
-        // should that ever change, unequal requests must still not look equal.
-        canonical(self)
-            .map_or_else(|_| Digest::of(format!("{self:?}").as_bytes()), |b| Digest::of(&b))
+        Digest::of_value(self)
     }
 }
 
