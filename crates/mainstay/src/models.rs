@@ -92,7 +92,9 @@ fn vendors(settings: &Settings) -> Result<Vec<Arc<dyn Provider>>, EndpointError>
     let mut vendors = Vec::<Arc<dyn Provider>>::new();
     let mut add = |vendor: Vendor| vendors.push(Arc::new(vendor));
     if settings.openai.is_set() {
-        add(Vendor::openai(endpoint(&settings.openai, Endpoint::OPENAI)?)?);
+        let openai = endpoint(&settings.openai, Endpoint::OPENAI)?;
+        add(Vendor::openai(openai.clone())?);
+        add(Vendor::openai_responses(openai)?);
     }
     if settings.anthropic.is_set() {
         add(Vendor::anthropic(endpoint(&settings.anthropic, Endpoint::ANTHROPIC)?)?);
@@ -118,10 +120,14 @@ fn served(model: &ModelId, providers: &[Arc<dyn Provider>]) -> Result<(), CliErr
         return Ok(());
     }
     let hint = match model.provider() {
-        "openai" => "set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own",
+        "openai" | "openai-responses" => {
+            "set OPENAI_API_KEY, or OPENAI_BASE_URL for a server of your own"
+        }
         "anthropic" => "set ANTHROPIC_API_KEY",
         "gemini" => "set GEMINI_API_KEY",
-        _ => "vendors are openai, anthropic, gemini and ollama, and what the program brings",
+        _ => {
+            "vendors are openai, openai-responses, anthropic, gemini and ollama, and what the program brings"
+        }
     };
     Err(CliError::new(Code::ModelUnknown, format!("nobody serves `{model}`")).with_hint(hint))
 }

@@ -72,11 +72,18 @@ impl Prices {
     }
 }
 
+/// OpenAI's models cost the same by both of its doors, and are listed under one.
+fn by_other_door(model: &ModelId) -> Option<ModelId> {
+    let name = (model.provider() == "openai-responses").then(|| model.name())?;
+    format!("openai:{name}").parse().ok()
+}
+
 const OWN: &str = "+own";
 
 impl PriceTable for Prices {
     fn price(&self, model: &ModelId) -> Option<Price> {
-        self.models.get(model).copied()
+        let listed = self.models.get(model).or_else(|| self.models.get(&by_other_door(model)?));
+        listed.copied()
     }
 
     fn version(&self) -> &str {
@@ -104,6 +111,7 @@ mod tests {
         }
         let mini = prices.price(&id("openai:gpt-4.1-mini")).unwrap();
         assert_eq!((mini.input_per_million, mini.output_per_million), (400_000, 1_600_000));
+        assert_eq!(prices.price(&id("openai-responses:gpt-4.1-mini")), Some(mini));
     }
 
     #[test]

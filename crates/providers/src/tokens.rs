@@ -26,7 +26,7 @@ fn texts(request: &ModelRequest) -> Vec<String> {
     for part in request.messages.iter().flat_map(|message| &message.parts) {
         match part {
             Part::Text { text } => texts.push(text.clone()),
-            Part::ToolCall(call) => texts.push(format!("{}{}", call.name, call.arguments)),
+            Part::ToolCall(call) => texts.push(format!("{}{}", call.name, call.shown_arguments())),
             Part::ToolResult(result) => texts.push(result.content.clone()),
         }
     }

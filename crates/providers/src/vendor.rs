@@ -3,16 +3,20 @@
 //! # What counts as an answer
 //!
 //! Only a stream with its finish marker. A piece that cannot be read is a failure and not skipped:
-//! nobody knows what stood in it. Tool calls whose arguments are not JSON are a failure too.
+//! nobody knows what stood in it. A tool call whose arguments are not JSON is part of a whole
+//! answer and says so itself, with what the model wrote: it is for the caller to tell the model.
 //! Why there is a client of our own here is told in `docs/decisions/models-own-client.md`.
 
 mod anthropic;
 mod assembly;
 mod dialect;
 mod endpoint;
+mod frames;
 mod gemini;
+mod ollama;
 mod openai;
 mod refusal;
+mod responses;
 mod sse;
 
 use std::time::Duration;
@@ -28,6 +32,7 @@ use crate::tokens;
 use assembly::Assembly;
 use dialect::{Dialect, Flow};
 pub use endpoint::{Endpoint, EndpointError, Key};
+use frames::Framing;
 
 /// How long a vendor that has said everything is given to close the answer.
 const PARTING: Duration = Duration::from_millis(50);
@@ -50,6 +55,14 @@ impl Vendor {
         Self::new("openai", Box::new(openai::OpenAi::at(&endpoint)), endpoint)
     }
 
+    /// Makes the vendor `openai-responses`: OpenAI again, or any server that speaks its responses.
+    ///
+    /// # Errors
+    /// The endpoint cannot be used.
+    pub fn openai_responses(endpoint: Endpoint) -> Result<Self, EndpointError> {
+        Self::new("openai-responses", Box::new(responses::Responses), endpoint)
+    }
+
     /// Makes the vendor `anthropic`.
     ///
     /// # Errors
@@ -66,13 +79,14 @@ impl Vendor {
         Self::new("gemini", Box::new(gemini::Gemini), endpoint)
     }
 
-    /// Makes the vendor `ollama`, which speaks as OpenAI does and costs nothing.
+    /// Makes the vendor `ollama`, which speaks its own language and costs nothing. Its other door,
+    /// which speaks as OpenAI does, is the vendor `openai` at that address.
     ///
     /// # Errors
     /// The endpoint cannot be used.
     pub fn ollama(endpoint: Endpoint) -> Result<Self, EndpointError> {
-        let dialect = Box::new(openai::OpenAi::at(&endpoint));
-        Ok(Self { price: Some(Price::FREE), ..Self::new("ollama", dialect, endpoint)? })
+        let ollama = Self::new("ollama", Box::new(ollama::Ollama), endpoint)?;
+        Ok(ollama.with_price(Price::FREE))
     }
 
     fn new(
@@ -101,11 +115,11 @@ impl Vendor {
         let mut response = self.open(model, request, context).await?;
         let mut assembly = Assembly::new(sink);
         let mut reader = self.dialect.reader();
-        let mut events = sse::Events::default();
+        let mut frames = self.dialect.framing().frames();
         // A connection that breaks ends the stream; whether the answer was whole by then is for the
         // assembly to say.
         while let Ok(Some(bytes)) = self.patiently(context, response.chunk()).await? {
-            for event in events.push(&bytes)? {
+            for event in frames.push(&bytes)? {
                 if reader.read(&event, &mut assembly)? == Flow::Done {
                     // The body's own end is usually there already. Whoever reads it can use the
                     // connection again; whoever does not must open another.
@@ -127,6 +141,13 @@ impl Vendor {
         request: &ModelRequest,
         context: &CallContext,
     ) -> Result<Response, ModelFailure> {
+        if let Some(wanted) = self.dialect.unsupported(request) {
+            return Err(ModelFailure::Refused {
+                status: 400,
+                message: format!("not sent: {wanted}"),
+            });
+        }
+        let framing = self.dialect.framing();
         let call = self.dialect.request(&self.endpoint, model, request);
         let body = serde_json::to_vec(&call.body)
             .map_err(|error| ModelFailure::Malformed { message: error.to_string() })?;
@@ -135,7 +156,7 @@ impl Vendor {
             .post(call.url)
             .headers(call.headers)
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "text/event-stream")
+            .header(header::ACCEPT, framing.media_type())
             .header("x-client-request-id", &context.idempotency_key)
             .body(body)
             .send();
@@ -144,7 +165,7 @@ impl Vendor {
             .await?
             .map_err(|error| refusal::unreachable(&error))?;
         if response.status().is_success() {
-            return is_event_stream(&response).map(|()| response);
+            return is_framed(&response, framing).map(|()| response);
         }
         // What a slow error page would add is not worth waiting for.
         let refused = refusal::read(response, context.clock.now(), &self.endpoint.key);
@@ -173,13 +194,13 @@ async fn within<T>(
     }
 }
 
-fn is_event_stream(response: &Response) -> Result<(), ModelFailure> {
+fn is_framed(response: &Response, framing: Framing) -> Result<(), ModelFailure> {
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
     match kind {
-        Some(kind) if kind.starts_with("text/event-stream") => Ok(()),
+        Some(kind) if kind.starts_with(framing.media_type()) => Ok(()),
         _ => {
-            let kind = kind.unwrap_or("nothing");
-            Err(ModelFailure::Malformed { message: format!("not an event stream but {kind}") })
+            let (wanted, kind) = (framing.media_type(), kind.unwrap_or("nothing"));
+            Err(ModelFailure::Malformed { message: format!("not {wanted} but {kind}") })
         }
     }
 }

@@ -5,7 +5,11 @@ use std::{fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::ModelName;
-use crate::{code::Code, schema::SchemaError};
+use crate::{
+    code::Code,
+    failure::{Failure, Retryability},
+    schema::SchemaError,
+};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +76,16 @@ pub enum ModelFailure {
         /// What was asked, and of which script.
         message: String,
     },
+    /// The cassette holds no exchange for the request.
+    NotRecorded {
+        /// What was asked, of which cassette, and what in it comes closest.
+        message: String,
+    },
+    /// The call failed when the cassette was recorded, and so it does again.
+    Recorded {
+        /// The failure of then.
+        failure: Failure,
+    },
 }
 
 impl ModelFailure {
@@ -89,6 +103,8 @@ impl ModelFailure {
             Self::Unknown { .. } => Code::ModelUnknown,
             Self::Unpriced { .. } => Code::ModelUnpriced,
             Self::NoRule { .. } => Code::ScriptNoRule,
+            Self::NotRecorded { .. } => Code::NotRecorded,
+            Self::Recorded { failure } => failure.code,
         }
     }
 
@@ -101,11 +117,13 @@ impl ModelFailure {
             | Self::Malformed { .. }
             | Self::Truncated
             | Self::TimedOut { .. } => true,
+            Self::Recorded { failure } => matches!(failure.retry, Retryability::Retryable),
             Self::Refused { .. }
             | Self::Schema { .. }
             | Self::Unknown { .. }
             | Self::Unpriced { .. }
-            | Self::NoRule { .. } => false,
+            | Self::NoRule { .. }
+            | Self::NotRecorded { .. } => false,
         }
     }
 
@@ -116,7 +134,10 @@ impl ModelFailure {
             Self::Unavailable { retry_after, .. } | Self::RateLimited { retry_after, .. } => {
                 *retry_after
             }
-            Self::Refused { .. }
+            // Nobody has to be waited for again.
+            Self::Recorded { .. }
+            | Self::NotRecorded { .. }
+            | Self::Refused { .. }
             | Self::Malformed { .. }
             | Self::Truncated
             | Self::TimedOut { .. }
@@ -139,7 +160,9 @@ impl ModelFailure {
             | Self::Schema { .. }
             | Self::Unknown { .. }
             | Self::Unpriced { .. }
-            | Self::NoRule { .. } => false,
+            | Self::NoRule { .. }
+            | Self::NotRecorded { .. }
+            | Self::Recorded { .. } => false,
         }
     }
 }
@@ -161,7 +184,8 @@ impl fmt::Display for ModelFailure {
             Self::Unpriced { model } => {
                 write!(f, "`{model}` has no price, so a limit on money cannot be kept")
             }
-            Self::NoRule { message } => f.write_str(message),
+            Self::NoRule { message } | Self::NotRecorded { message } => f.write_str(message),
+            Self::Recorded { failure } => f.write_str(&failure.message),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One message of a conversation with a model, and the parts it is made of.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// Who speaks. The system's instructions are not a message: they stand in the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -22,8 +22,52 @@ pub struct ToolCall {
     pub id: String,
     /// The tool's name as it was offered.
     pub name: String,
-    /// The arguments: well-formed JSON, not yet checked against the tool's schema.
+    /// The arguments: well-formed JSON, not yet checked against the tool's schema; null where the
+    /// model wrote something that is not JSON.
     pub arguments: Value,
+    /// What the model wrote instead of JSON, as it came. Such a call must not be executed: the
+    /// model is told what is wrong with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub malformed: Option<String>,
+}
+
+impl ToolCall {
+    /// Makes a call with arguments that are JSON.
+    #[must_use]
+    pub fn new(id: impl Into<String>, name: impl Into<String>, arguments: Value) -> Self {
+        Self { id: id.into(), name: name.into(), arguments, malformed: None }
+    }
+
+    /// Reads a call's arguments from what the model wrote. No text at all means no arguments.
+    #[must_use]
+    pub fn read(id: impl Into<String>, name: impl Into<String>, written: &str) -> Self {
+        let call = Self::new(id, name, Value::Null);
+        if written.trim().is_empty() {
+            return Self { arguments: Value::Object(Map::new()), ..call };
+        }
+        match serde_json::from_str(written) {
+            Ok(arguments) => Self { arguments, ..call },
+            Err(_) => Self { malformed: Some(written.to_owned()), ..call },
+        }
+    }
+
+    /// Returns why the arguments cannot be read, if so: what the model is told.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let error = serde_json::from_str::<Value>(self.malformed.as_deref()?).err();
+        let why = error.map_or_else(|| "unknown".to_owned(), |error| error.to_string());
+        Some(format!("the arguments for `{}` are not JSON: {why}", self.name))
+    }
+
+    /// Returns the arguments as an object that a conversation can show: those of a malformed call
+    /// as the text they are, because vendors take nothing but JSON there.
+    #[must_use]
+    pub fn shown_arguments(&self) -> Value {
+        match &self.malformed {
+            Some(written) => json!({"not_json": written}),
+            None => self.arguments.clone(),
+        }
+    }
 }
 
 /// What a called tool answered, as the model is told.
@@ -95,5 +139,35 @@ impl Message {
             Part::ToolCall(_) => None,
         });
         texts.collect::<Vec<_>>().join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_that_are_no_json_are_kept_as_they_came_and_never_become_an_empty_object() {
+        let call = ToolCall::read("c1", "refund", "{\"order\": 4711");
+        assert_eq!(
+            serde_json::to_value(&call).unwrap(),
+            json!({"id": "c1", "name": "refund", "arguments": null, "malformed": "{\"order\": 4711"})
+        );
+        assert_eq!(call.shown_arguments(), json!({"not_json": "{\"order\": 4711"}));
+        let problem = call.problem().unwrap();
+        assert!(problem.starts_with("the arguments for `refund` are not JSON: EOF"), "{problem}");
+    }
+
+    #[test]
+    fn a_call_reads_back_from_journals_that_know_no_malformed_ones() {
+        let written = json!({"id": "c1", "name": "refund", "arguments": {"order": 4711}});
+        let call = serde_json::from_value::<ToolCall>(written.clone()).unwrap();
+        assert_eq!(call, ToolCall::read("c1", "refund", " {\"order\":4711} "));
+        assert_eq!((serde_json::to_value(&call).unwrap(), call.problem()), (written, None));
+    }
+
+    #[test]
+    fn no_arguments_at_all_are_an_empty_object() {
+        assert_eq!(ToolCall::read("c1", "list", " ").arguments, json!({}));
     }
 }

@@ -95,6 +95,7 @@ mod tests {
             model: "m".into(),
             text: text.into(),
             tool_calls: Vec::new(),
+            reasoning: None,
             json: None,
             usage: Usage::default(),
             finish,

@@ -118,6 +118,10 @@ pub struct ModelReply {
     /// The tools it asks for. One whose arguments were cut by the length limit is not among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall>,
+    /// What the vendor showed of the model's thinking. It is no part of the answer: it is never
+    /// sent back as conversation and never taken for a fact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
     /// The answer as JSON, once it was found to fit the schema that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<Value>,

@@ -92,6 +92,7 @@ impl Provider for Dice {
             model: model.to_string(),
             text: "x".to_owned(),
             tool_calls: Vec::new(),
+            reasoning: None,
             json: None,
             usage: Usage::reported(one % (Self::INPUT + 1), output),
             finish: FinishReason::Stop,

@@ -99,6 +99,7 @@ impl Exit {
             | C::ModelTruncated
             | C::ModelSchema
             | C::ScriptNoRule
+            | C::NotRecorded
             | C::ToolNotGranted
             | C::ToolArguments
             | C::ToolTimedOut

@@ -3,32 +3,24 @@
 use std::time::Duration;
 
 use mainstay_core::model::{
-    CallContext, FinishReason, ModelFailure, ModelReply, ModelRequest, StreamEvent, StreamSink,
-    ToolCall, Usage,
+    CallContext, FinishReason, ModelFailure, ModelReply, ModelRequest, StreamSink, ToolCall, Usage,
 };
-use serde_json::Value;
 
 use super::{
     fault,
-    file::{FaultFile, UsageFile},
+    file::{FaultFile, ToolCallFile, UsageFile},
 };
-use crate::tokens;
+use crate::{delivery, tokens};
 
 /// How long a call waits for a vendor that says nothing, when nobody set a deadline.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A tool call whose placeholders are filled.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) name: String,
-    pub(super) arguments: Value,
-}
 
 /// What a rule answers to one request.
 #[derive(Debug)]
 pub(super) struct Answer<'s> {
     pub(super) text: String,
-    pub(super) calls: Vec<Call>,
+    pub(super) calls: Vec<ToolCallFile>,
+    pub(super) reasoning: Option<&'s str>,
     pub(super) finish: FinishReason,
     pub(super) usage: UsageFile,
     pub(super) latency: Duration,
@@ -39,19 +31,7 @@ impl Answer<'_> {
     /// Streams the whole answer and returns it.
     pub(super) fn delivered(self, request: &ModelRequest, sink: &dyn StreamSink) -> ModelReply {
         let reply = self.reply(request);
-        for piece in pieces(&reply.text) {
-            sink.event(StreamEvent::TextDelta { text: piece.to_owned() });
-        }
-        for (index, call) in (0_u32..).zip(&reply.tool_calls) {
-            sink.event(StreamEvent::ToolCallDelta {
-                index,
-                id: Some(call.id.clone()),
-                name: Some(call.name.clone()),
-                arguments: call.arguments.to_string(),
-            });
-        }
-        sink.event(StreamEvent::Usage { usage: reply.usage });
-        sink.event(StreamEvent::Finished { finish: reply.finish });
+        delivery::stream(&reply, sink);
         reply
     }
 
@@ -70,9 +50,7 @@ impl Answer<'_> {
         };
         if fault::strikes_midway(struck) {
             let reply = self.reply(request);
-            for piece in pieces(&reply.text).take(pieces(&reply.text).count() / 2) {
-                sink.event(StreamEvent::TextDelta { text: piece.to_owned() });
-            }
+            delivery::half(&reply, sink);
         }
         Err(failure)
     }
@@ -94,6 +72,7 @@ impl Answer<'_> {
             model: request.model.to_string(),
             text,
             tool_calls: if cut { Vec::new() } else { self.tool_calls(request) },
+            reasoning: self.reasoning.map(str::to_owned),
             json: None,
             usage,
             finish: if cut { FinishReason::Length } else { self.finish },
@@ -102,17 +81,21 @@ impl Answer<'_> {
     }
 
     fn rough_output(&self) -> u64 {
-        let calls =
-            self.calls.iter().map(|call| tokens::rough_text(&call.arguments.to_string()) + 8);
-        tokens::rough_text(&self.text) + calls.sum::<u64>()
+        let calls = self.calls.iter().map(|call| {
+            let written = call.malformed.clone().unwrap_or_else(|| call.arguments.to_string());
+            tokens::rough_text(&written) + 8
+        });
+        let thought = tokens::rough_text(self.reasoning.unwrap_or_default());
+        tokens::rough_text(&self.text) + thought + calls.sum::<u64>()
     }
 
     fn tool_calls(&self, request: &ModelRequest) -> Vec<ToolCall> {
         let digest = request.digest().short();
-        let numbered = self.calls.iter().enumerate().map(|(i, call)| ToolCall {
-            id: format!("call_{digest}_{i}"),
-            name: call.name.clone(),
-            arguments: call.arguments.clone(),
+        let numbered = self.calls.iter().enumerate().map(|(i, call)| {
+            let call_id = format!("call_{digest}_{i}");
+            let arguments = call.arguments.clone();
+            let malformed = call.malformed.clone();
+            ToolCall { malformed, ..ToolCall::new(call_id, &call.name, arguments) }
         });
         numbered.collect()
     }
@@ -122,9 +105,4 @@ impl Answer<'_> {
 fn share(text: &str, part: u64, whole: u64) -> String {
     let length = text.chars().count() as u128 * u128::from(part) / u128::from(whole.max(1));
     text.chars().take(usize::try_from(length).unwrap_or(usize::MAX)).collect()
-}
-
-/// A text word by word, each with the space that follows it.
-fn pieces(text: &str) -> impl Iterator<Item = &str> {
-    text.split_inclusive(char::is_whitespace)
 }

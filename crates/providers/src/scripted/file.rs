@@ -57,16 +57,18 @@ pub(super) struct ReplyFile {
     pub(super) text: Option<String>,
     pub(super) json: Option<Value>,
     pub(super) tool_calls: Vec<ToolCallFile>,
+    pub(super) reasoning: Option<String>,
     pub(super) finish: Option<FinishReason>,
 }
 
-/// One tool call of an answer.
-#[derive(Debug, Deserialize)]
+/// One tool call of an answer: its arguments, or what stands in their place and is no JSON.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ToolCallFile {
     pub(super) name: String,
     #[serde(default)]
     pub(super) arguments: Value,
+    pub(super) malformed: Option<String>,
 }
 
 /// The tokens an answer claims to have taken; what is absent is estimated.

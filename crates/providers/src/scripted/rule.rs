@@ -7,8 +7,8 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::{
-    answer::{Answer, Call},
-    file::{FaultFile, UsageFile},
+    answer::Answer,
+    file::{FaultFile, ToolCallFile, UsageFile},
     template::{self, Found},
 };
 
@@ -18,7 +18,8 @@ pub(super) struct Rule {
     pub(super) condition: Condition,
     pub(super) captures: Vec<(String, Regex)>,
     pub(super) body: Body,
-    pub(super) calls: Vec<(String, Value)>,
+    pub(super) calls: Vec<ToolCallFile>,
+    pub(super) reasoning: Option<String>,
     pub(super) finish: Option<FinishReason>,
     pub(super) usage: UsageFile,
     pub(super) latency: Duration,
@@ -107,14 +108,16 @@ impl Rule {
             Body::Text(text) => template::fill(text, &found)?,
             Body::Json(value) => template::fill_value(value, &found)?.to_string(),
         };
-        let filled = self.calls.iter().map(|(name, arguments)| {
-            Some(Call { name: name.clone(), arguments: template::fill_value(arguments, &found)? })
+        let filled = self.calls.iter().map(|call| {
+            let arguments = template::fill_value(&call.arguments, &found)?;
+            Some(ToolCallFile { arguments, ..call.clone() })
         });
         let calls = filled.collect::<Option<Vec<_>>>()?;
         let natural = if calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
         Some(Answer {
             text,
             calls,
+            reasoning: self.reasoning.as_deref(),
             finish: self.finish.unwrap_or(natural),
             usage: self.usage,
             latency: self.latency,

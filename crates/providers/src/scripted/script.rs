@@ -11,7 +11,7 @@ use super::{
     Scripted,
     answer::Answer,
     error::ScriptError,
-    file::{ReplyFile, RuleFile, ScriptFile, WhenFile},
+    file::{ReplyFile, RuleFile, ScriptFile, ToolCallFile, WhenFile},
     rule::{Body, Condition, Question, Rule},
     template,
 };
@@ -131,7 +131,8 @@ impl Reader<'_> {
                 (None, Some(json)) => Body::Json(json),
                 (None, None) => Body::Nothing,
             },
-            calls: reply.tool_calls.into_iter().map(|c| (c.name, object(c.arguments))).collect(),
+            calls: reply.tool_calls.into_iter().map(ToolCallFile::completed).collect(),
+            reasoning: reply.reasoning,
             finish: reply.finish,
             usage,
             latency: latency_ms.map_or(latency, Duration::from_millis),
@@ -160,7 +161,7 @@ impl Reader<'_> {
         captures: &[(String, Regex)],
     ) -> Result<(), ScriptError> {
         let place = reply.referenced;
-        let ReplyFile { text, json, tool_calls, finish: _ } = &reply.value;
+        let ReplyFile { text, json, tool_calls, reasoning: _, finish: _ } = &reply.value;
         if text.is_some() && json.is_some() {
             let hint = "a reply has `text` or `json`; both may have `tool_calls`";
             return Err(self.wrong(place, "the reply has both `text` and `json`", hint));
@@ -168,6 +169,11 @@ impl Reader<'_> {
         if text.is_none() && json.is_none() && tool_calls.is_empty() {
             let hint = "give it `text`, `json` or `tool_calls`";
             return Err(self.wrong(place, "the reply says nothing", hint));
+        }
+        if let Some(call) = tool_calls.iter().find(|call| call.is_contradictory()) {
+            let problem = format!("`{}` is called with JSON and with `malformed`", call.name);
+            let hint = "write JSON under `arguments`, and under `malformed` what is none";
+            return Err(self.wrong(place, problem, hint));
         }
         let mut texts: Vec<&str> = text.as_deref().into_iter().collect();
         let values = json.iter().chain(tool_calls.iter().map(|call| &call.arguments));
@@ -235,7 +241,21 @@ fn named(error: ScriptError, name: Option<String>) -> ScriptError {
     }
 }
 
-/// Arguments are an object; leaving them out means an empty one.
-fn object(arguments: Value) -> Value {
-    if arguments.is_null() { Value::Object(serde_json::Map::new()) } else { arguments }
+impl ToolCallFile {
+    fn is_contradictory(&self) -> bool {
+        self.malformed.as_ref().is_some_and(|text| {
+            !self.arguments.is_null() || serde_json::from_str::<Value>(text).is_ok()
+        })
+    }
+
+    /// Arguments are an object; leaving them out means an empty one, unless others that are no
+    /// JSON stand in their place.
+    fn completed(self) -> Self {
+        match &self.malformed {
+            None if self.arguments.is_null() => {
+                Self { arguments: Value::Object(serde_json::Map::new()), ..self }
+            }
+            _ => self,
+        }
+    }
 }

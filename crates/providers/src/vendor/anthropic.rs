@@ -85,7 +85,7 @@ fn part(part: &Part) -> Value {
     match part {
         Part::Text { text } => json!({"type": "text", "text": text}),
         Part::ToolCall(call) => json!({
-            "type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments,
+            "type": "tool_use", "id": call.id, "name": call.name, "input": call.shown_arguments(),
         }),
         Part::ToolResult(result) => json!({
             "type": "tool_result",
@@ -237,7 +237,7 @@ impl Reader for Blocks {
                 }
             }
             Piece::MessageStop if assembly.is_finished() => return Ok(Flow::Done),
-            Piece::Error { error } => return Err(broken(&error)),
+            Piece::Error { error } => return Err(refusal::inside(&error)),
             Piece::MessageStop | Piece::Other => {}
         }
         Ok(Flow::More)
@@ -298,21 +298,4 @@ fn finish(reason: &str) -> Result<FinishReason, ModelFailure> {
         "refusal" => FinishReason::Filtered,
         other => return Err(unknown_finish(other)),
     })
-}
-
-/// An error in the middle of a stream that began with 200, by its type.
-fn broken(error: &Value) -> ModelFailure {
-    let kind = error.get("type").and_then(Value::as_str).unwrap_or_default();
-    let message = refusal::message(error).unwrap_or_else(|| kind.to_owned());
-    let status = match kind {
-        "invalid_request_error" => 400,
-        "authentication_error" => 401,
-        "permission_error" => 403,
-        "not_found_error" => 404,
-        "request_too_large" => 413,
-        "rate_limit_error" => 429,
-        "overloaded_error" => 529,
-        _ => 500,
-    };
-    refusal::midway(status, message)
 }

@@ -3,7 +3,7 @@
 use mainstay_core::model::{
     FinishReason, ModelFailure, ModelId, ModelReply, StreamEvent, StreamSink, ToolCall, Usage,
 };
-use serde_json::{Map, Value};
+use serde::de::IgnoredAny;
 
 use crate::tokens;
 
@@ -19,6 +19,7 @@ pub(super) struct Assembly<'s> {
     calls: Vec<PartialCall>,
     usage: Option<Usage>,
     finish: Option<FinishReason>,
+    declined: bool,
 }
 
 #[derive(Default)]
@@ -38,6 +39,7 @@ impl<'s> Assembly<'s> {
             calls: Vec::new(),
             usage: None,
             finish: None,
+            declined: false,
         }
     }
 
@@ -108,6 +110,12 @@ impl<'s> Assembly<'s> {
         self.usage.unwrap_or_else(|| Usage::reported(0, 0))
     }
 
+    /// Notes that the model, or a filter before it, declined: the vendor may end such an answer
+    /// like any other.
+    pub(super) fn declined(&mut self) {
+        self.declined = true;
+    }
+
     /// Takes the finish marker.
     pub(super) fn finish(&mut self, finish: FinishReason) {
         self.finish = Some(finish);
@@ -127,12 +135,11 @@ impl<'s> Assembly<'s> {
     ) -> Result<ModelReply, ModelFailure> {
         let output = self.estimated_output(model);
         let Some(finish) = self.finish else { return Err(ModelFailure::Truncated) };
-        let cut = finish == FinishReason::Length;
-        let read = self.calls.into_iter().filter_map(|call| match call.read() {
-            // The limit cut it in two; the finish reason tells.
-            Err(_) if cut => None,
-            outcome => Some(outcome),
-        });
+        let finish = if self.declined { FinishReason::Filtered } else { finish };
+        let cut = matches!(finish, FinishReason::Length | FinishReason::Filtered);
+        // What was cut in two is no call; the finish reason tells.
+        let whole = self.calls.into_iter().enumerate().filter(|(_, call)| !cut || call.is_whole());
+        let read = whole.map(|(index, call)| call.read(index));
         let tool_calls = read.collect::<Result<Vec<_>, _>>()?;
         // Some servers end a forced tool call with `stop`.
         let called = finish == FinishReason::Stop && !tool_calls.is_empty();
@@ -142,6 +149,7 @@ impl<'s> Assembly<'s> {
             model: self.model.unwrap_or_else(|| model.name().to_owned()),
             text: self.text,
             tool_calls,
+            reasoning: (!self.thinking.is_empty()).then_some(self.thinking),
             json: None,
             usage: Usage::settled(self.usage, Usage { output_tokens: output, ..estimate }),
             finish,
@@ -158,17 +166,20 @@ impl<'s> Assembly<'s> {
 }
 
 impl PartialCall {
-    fn read(self) -> Result<ToolCall, ModelFailure> {
+    /// Whether there is JSON in it. That nothing came is no sign of being whole in an answer that
+    /// was cut.
+    fn is_whole(&self) -> bool {
+        serde_json::from_str::<IgnoredAny>(&self.arguments).is_ok()
+    }
+
+    /// An id of our own stands in for one that the vendor does not give: it is unique in its
+    /// answer, as far as any vendor's is.
+    fn read(self, index: usize) -> Result<ToolCall, ModelFailure> {
         if self.name.is_empty() {
             return Err(malformed("a tool call without a name".to_owned()));
         }
-        let arguments = match self.arguments.trim() {
-            "" => Value::Object(Map::new()),
-            text => serde_json::from_str(text).map_err(|error| {
-                malformed(format!("the arguments for `{}` are not JSON: {error}", self.name))
-            })?,
-        };
-        Ok(ToolCall { id: self.id, name: self.name, arguments })
+        let id = if self.id.is_empty() { format!("call_{index}") } else { self.id };
+        Ok(ToolCall::read(id, self.name, &self.arguments))
     }
 }
 

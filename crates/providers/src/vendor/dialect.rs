@@ -8,7 +8,7 @@ use reqwest::{
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{assembly::Assembly, endpoint::Endpoint, sse::Event};
+use super::{assembly::Assembly, endpoint::Endpoint, frames::Framing, sse::Event};
 
 /// One HTTP request, ready to be sent.
 pub(super) struct Outgoing {
@@ -21,6 +21,18 @@ pub(super) struct Outgoing {
 pub(super) trait Dialect: Send + Sync {
     /// Writes a request.
     fn request(&self, endpoint: &Endpoint, model: &ModelId, request: &ModelRequest) -> Outgoing;
+
+    /// Returns what `request` wants that cannot be said in this language and whose absence would
+    /// change the answer.
+    fn unsupported(&self, request: &ModelRequest) -> Option<&'static str> {
+        let _ = request;
+        None
+    }
+
+    /// Returns the form of an answer.
+    fn framing(&self) -> Framing {
+        Framing::Events
+    }
 
     /// Returns a reader for one answer.
     fn reader(&self) -> Box<dyn Reader>;

@@ -94,7 +94,8 @@ impl Endpoint {
     }
 
     /// Makes the endpoint of an Ollama from what its own variable `OLLAMA_HOST` may hold: a host, a
-    /// host and port, or a URL. Its door for OpenAI's language is below `/v1`.
+    /// host and port, or a URL. Its own language is spoken at the root: a `/v1` at the end, the door
+    /// for OpenAI's language, is left out.
     ///
     /// # Errors
     /// No such address.
@@ -107,8 +108,10 @@ impl Endpoint {
             // Setting a port fails only for URLs without a host, which `http` does not have.
             let _ = endpoint.base.set_port(Some(OLLAMA_PORT));
         }
-        if !endpoint.base.path().ends_with("/v1") {
-            endpoint.base = endpoint.at("v1");
+        let root =
+            endpoint.base.path().trim_end_matches('/').strip_suffix("/v1").map(str::to_owned);
+        if let Some(root) = root {
+            endpoint.base.set_path(&root);
         }
         Ok(endpoint)
     }
@@ -176,11 +179,12 @@ mod tests {
     #[test]
     fn an_ollama_is_found_by_any_form_of_its_variable() {
         let forms = [
-            ("127.0.0.1", "http://127.0.0.1:11434/v1/x"),
-            (Endpoint::OLLAMA, "http://127.0.0.1:11434/v1/x"),
-            ("http://gpu.lan:8080/", "http://gpu.lan:8080/v1/x"),
-            ("http://gpu.lan:8080/v1", "http://gpu.lan:8080/v1/x"),
-            ("https://models.example.com", "https://models.example.com/v1/x"),
+            ("127.0.0.1", "http://127.0.0.1:11434/x"),
+            (Endpoint::OLLAMA, "http://127.0.0.1:11434/x"),
+            ("http://gpu.lan:8080/", "http://gpu.lan:8080/x"),
+            ("http://gpu.lan:8080/v1", "http://gpu.lan:8080/x"),
+            ("http://127.0.0.1/v1/", "http://127.0.0.1/x"),
+            ("https://models.example.com/llm/v1", "https://models.example.com/llm/x"),
         ];
         for (host, expected) in forms {
             assert_eq!(Endpoint::ollama(host).unwrap().at("x").as_str(), expected, "{host}");

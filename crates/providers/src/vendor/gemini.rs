@@ -72,7 +72,7 @@ fn part(part: &Part) -> Value {
     match part {
         Part::Text { text } => json!({"text": text}),
         Part::ToolCall(call) => {
-            let function = json!({"name": call.name, "args": call.arguments});
+            let function = json!({"name": call.name, "args": call.shown_arguments()});
             match signature(call) {
                 Some(signature) => {
                     json!({"functionCall": function, "thoughtSignature": signature})
@@ -215,7 +215,7 @@ impl Reader for Chunks {
     fn read(&mut self, event: &Event, assembly: &mut Assembly<'_>) -> Result<Flow, ModelFailure> {
         let chunk: Chunk = parse(&event.data)?;
         if let Some(error) = chunk.error {
-            return Err(broken(&error));
+            return Err(refusal::inside(&error));
         }
         assembly.model(chunk.model_version.as_deref().unwrap_or_default());
         if let Some(usage) = chunk.usage_metadata {
@@ -259,11 +259,4 @@ fn finish(reason: &str) -> Result<FinishReason, ModelFailure> {
         // Includes MALFORMED_FUNCTION_CALL, which is what it says.
         other => return Err(unknown_finish(other)),
     })
-}
-
-/// An error in the middle of a stream that began with 200.
-fn broken(error: &Value) -> ModelFailure {
-    let message = refusal::message(error).unwrap_or_else(|| error.to_string());
-    let status = error.get("code").and_then(Value::as_u64).and_then(|c| u16::try_from(c).ok());
-    refusal::midway(status.filter(|s| (400..600).contains(s)).unwrap_or(500), message)
 }

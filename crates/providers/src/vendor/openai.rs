@@ -86,7 +86,7 @@ fn message(message: &Message) -> Vec<Value> {
             Part::ToolCall(call) => calls.push(json!({
                 "id": call.id,
                 "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments.to_string()},
+                "function": {"name": call.name, "arguments": call.shown_arguments().to_string()},
             })),
             Part::ToolResult(result) => results.push(json!({
                 "role": "tool", "tool_call_id": result.call_id, "content": result.content,
@@ -223,7 +223,7 @@ impl Reader for Chunks {
         }
         let chunk: Chunk = parse(&event.data)?;
         if let Some(error) = chunk.error {
-            return Err(broken(&error));
+            return Err(refusal::inside(&error));
         }
         assembly.model(chunk.model.as_deref().unwrap_or_default());
         // We ask for one choice, so the first is all there is.
@@ -243,7 +243,7 @@ fn read_choice(choice: Choice, assembly: &mut Assembly<'_>) -> Result<(), ModelF
     assembly.text(delta.content.as_deref().unwrap_or_default());
     if let Some(refusal) = &delta.refusal {
         assembly.text(refusal);
-        assembly.finish(FinishReason::Filtered);
+        assembly.declined();
     }
     for (position, call) in delta.tool_calls.into_iter().flatten().enumerate() {
         assembly.call(
@@ -263,11 +263,4 @@ fn read_choice(choice: Choice, assembly: &mut Assembly<'_>) -> Result<(), ModelF
     };
     assembly.finish(finish);
     Ok(())
-}
-
-/// An error in the middle of a stream that began with 200.
-fn broken(error: &Value) -> ModelFailure {
-    let message = refusal::message(error).unwrap_or_else(|| error.to_string());
-    let status = error.get("code").and_then(Value::as_u64).and_then(|c| u16::try_from(c).ok());
-    refusal::midway(status.filter(|s| (400..600).contains(s)).unwrap_or(500), message)
 }

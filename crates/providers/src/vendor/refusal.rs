@@ -63,8 +63,42 @@ pub(super) fn of_status(
     }
 }
 
-/// Returns the failure that an error in the middle of a stream means, which began with 200: the
-/// vendor had begun to work.
+/// What vendors call their errors where no HTTP status can say it, and the status that each means.
+const WORDS: [(&str, u16); 16] = [
+    ("invalid_request_error", 400),
+    ("invalid_prompt", 400),
+    ("INVALID_ARGUMENT", 400),
+    ("FAILED_PRECONDITION", 400),
+    ("authentication_error", 401),
+    ("UNAUTHENTICATED", 401),
+    ("permission_error", 403),
+    ("PERMISSION_DENIED", 403),
+    ("not_found_error", 404),
+    ("NOT_FOUND", 404),
+    ("request_too_large", 413),
+    ("rate_limit_error", 429),
+    ("rate_limit_exceeded", 429),
+    ("RESOURCE_EXHAUSTED", 429),
+    ("server_is_overloaded", 503),
+    ("overloaded_error", 529),
+];
+
+/// Returns the failure that an error object in the middle of a stream means, which began with 200:
+/// by the status it gives as its code, or the words it gives as code, type or status.
+pub(super) fn inside(error: &Value) -> ModelFailure {
+    let message = message(error).unwrap_or_else(|| error.to_string());
+    let field = |name: &str| error.get(name);
+    let number = field("code").and_then(Value::as_u64).and_then(|code| u16::try_from(code).ok());
+    let word = ["code", "type", "status"].into_iter().find_map(|name| {
+        let word = field(name)?.as_str()?;
+        WORDS.iter().find(|(known, _)| *known == word).map(|(_, status)| *status)
+    });
+    let status = number.filter(|status| (400..600).contains(status)).or(word);
+    midway(status.unwrap_or(500), message)
+}
+
+/// Returns the failure that an error in the middle of a stream means: the vendor had begun to
+/// work.
 pub(super) fn midway(status: u16, message: String) -> ModelFailure {
     let mut failure = of_status(status, message, None);
     if let ModelFailure::Unavailable { started, .. } = &mut failure {
@@ -145,6 +179,23 @@ mod tests {
             .collect();
         let expected: Vec<u16> = [408, 409, 429].into_iter().chain(500..600).collect();
         assert_eq!(again, expected);
+    }
+
+    #[test]
+    fn an_error_inside_a_stream_means_what_its_number_or_its_word_says() {
+        let kinds = [
+            (json!({"code": 503, "status": "UNAVAILABLE", "message": "busy"}), true),
+            (json!({"type": "overloaded_error", "message": "Overloaded"}), true),
+            (json!({"code": "rate_limit_exceeded", "message": "slow down"}), true),
+            (json!({"type": "something_new", "message": "?"}), true),
+            (json!({"type": "invalid_request_error", "code": null, "message": "no"}), false),
+            (json!({"code": 400, "status": "INVALID_ARGUMENT", "message": "no"}), false),
+        ];
+        for (error, again) in kinds {
+            assert_eq!(inside(&error).is_retryable(), again, "{error}");
+        }
+        let limited = inside(&json!({"code": "rate_limit_exceeded", "message": "slow down"}));
+        assert!(matches!(limited, ModelFailure::RateLimited { .. }), "{limited:?}");
     }
 
     #[test]

@@ -4,8 +4,7 @@ use std::mem;
 
 use mainstay_core::model::ModelFailure;
 
-/// More than any vendor sends in one event; a server that sends more is broken or hostile.
-const MAX_EVENT: usize = 4 << 20;
+use super::frames::{MAX_PIECE, malformed};
 
 /// One event: its type (empty if none was given) and its data.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +36,7 @@ impl Events {
                 _ => self.line.push(byte),
             }
         }
-        if self.line.len() + self.event.data.len() > MAX_EVENT {
+        if self.line.len() + self.event.data.len() > MAX_PIECE {
             return Err(malformed("an event has no end"));
         }
         Ok(events)
@@ -69,10 +68,6 @@ impl Events {
     }
 }
 
-fn malformed(message: &str) -> ModelFailure {
-    ModelFailure::Malformed { message: message.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +91,6 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_and_events_without_end_are_malformed() {
         assert!(Events::default().push(b"data: \xff\n").is_err());
-        assert!(Events::default().push(&vec![b'x'; MAX_EVENT + 1]).is_err());
+        assert!(Events::default().push(&vec![b'x'; MAX_PIECE + 1]).is_err());
     }
 }

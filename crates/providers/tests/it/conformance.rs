@@ -1,12 +1,12 @@
-//! What every provider does, whoever it is. A new one is proved by setting these scenes for it.
+//! What every provider does, whoever it is. A new one is proved by setting these scenes for it, and
+//! one that speaks over the wire by setting those of the wire as well.
+
+pub(crate) mod cases;
 
 use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
-    model::{
-        CallContext, FinishReason, ModelFailure, ModelId, ModelReply, ModelRequest, Provider,
-        ToolOffer, UsageSource,
-    },
+    model::{CallContext, ModelFailure, ModelId, ModelReply, ModelRequest, Provider, ToolOffer},
     schema::{SchemaCheck, SchemaError},
 };
 use serde_json::{Value, json};
@@ -23,17 +23,31 @@ pub(crate) enum Scene {
     Text,
     /// Says `{"topic":"return","order":4711}`.
     Json,
+    /// Asks for `find_order` with order 4711.
+    SingleTool,
     /// Asks for `find_order` with order 4711, and for `find_customer` without arguments.
     ToolCall,
+    /// Asks for `find_order` with something that is no JSON.
+    MalformedArguments,
+    /// Thinks, then says [`SAID`]; part of what was asked came from a cache.
+    Thinking,
     /// Is cut by the limit.
     Length,
+    /// Is cut by the content filter.
+    Filtered,
+    /// Ends for a reason that nobody knows.
+    UnknownFinish,
     /// Says [`SAID`] and no usage.
     MissingUsage,
     /// 429, wait two seconds.
     RateLimited,
-    /// 503.
+    /// 500.
     Unavailable,
-    /// 400.
+    /// Overloaded: 503, or a number of the vendor's own.
+    Overloaded,
+    /// Overloaded, after it began to answer.
+    OverloadedMidway,
+    /// 400: the schema is not to its liking.
     Refused,
     /// A piece cannot be read.
     Malformed,
@@ -45,10 +59,30 @@ pub(crate) enum Scene {
     Silent,
 }
 
+/// What a vendor tells beside the answer. Nothing is made up for one that does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tells {
+    /// Tokens of [`Scene::Thinking`] that came from its cache.
+    pub(crate) cached: u64,
+    /// Tokens that went into thinking there.
+    pub(crate) reasoning: u64,
+    /// What was thought.
+    pub(crate) thoughts: Option<&'static str>,
+    /// Whether it shows what the model wrote in place of arguments.
+    pub(crate) malformed: bool,
+}
+
+impl Tells {
+    /// What one tells that keeps nothing to itself.
+    pub(crate) const EVERYTHING: Self =
+        Self { cached: 8, reasoning: 9, thoughts: Some("They ask for a parcel."), malformed: true };
+}
+
 /// A provider with its scene set.
 pub(crate) struct Set {
     pub(crate) provider: Arc<dyn Provider>,
     pub(crate) model: ModelId,
+    pub(crate) tells: Tells,
     /// How often the vendor was asked, where that can be counted.
     pub(crate) asked: Box<dyn Fn() -> Option<usize> + Send + Sync>,
 }
@@ -58,6 +92,7 @@ pub(crate) struct Played {
     pub(crate) outcome: Result<ModelReply, ModelFailure>,
     pub(crate) watch: Watch,
     pub(crate) counted: u64,
+    pub(crate) tells: Tells,
 }
 
 pub(crate) fn request(scene: Scene) -> ModelRequest {
@@ -70,8 +105,10 @@ pub(crate) fn request(scene: Scene) -> ModelRequest {
         schema: json!({"type": "object", "properties": {"order": {"type": "integer"}}}),
     };
     match scene {
-        Scene::ToolCall => request.with_tool(offer("find_order")).with_tool(offer("find_customer")),
-        Scene::Json => request.with_output("intent", intent_schema()),
+        Scene::SingleTool | Scene::ToolCall | Scene::MalformedArguments => {
+            request.with_tool(offer("find_order")).with_tool(offer("find_customer"))
+        }
+        Scene::Json | Scene::Refused => request.with_output("intent", intent_schema()),
         Scene::Length => request.with_max_output_tokens(6),
         _ => request,
     }
@@ -100,7 +137,7 @@ pub(crate) async fn play(set: &Set, scene: Scene) -> Played {
     if let Some(times) = (set.asked)() {
         assert_eq!(times, 1, "a provider asks once, whatever happens");
     }
-    Played { outcome, watch, counted }
+    Played { outcome, watch, counted, tells: set.tells }
 }
 
 /// The checker that repairs are tested with.
@@ -117,101 +154,21 @@ impl SchemaCheck for Checker {
     }
 }
 
-pub(crate) fn says_text(played: Played) {
-    let reply = played.outcome.unwrap();
-    assert_eq!((reply.text.as_str(), reply.finish), (SAID, FinishReason::Stop));
-    assert_eq!(reply.usage.source, UsageSource::Reported);
-    assert!(reply.usage.input_tokens > 0 && reply.usage.output_tokens > 0);
-    assert!(reply.usage.reasoning_tokens <= reply.usage.output_tokens);
-    assert!(reply.usage.cached_input_tokens <= reply.usage.input_tokens);
-    assert!(played.counted >= reply.usage.input_tokens, "reserved {}", played.counted);
-    let texts = played.watch.texts();
-    assert!(texts.len() > 1, "streams: {texts:?}");
-    assert_eq!(texts.concat(), SAID);
-    assert!(played.watch.finished());
-}
-
-pub(crate) fn says_json(played: Played) {
-    let reply = played.outcome.unwrap();
-    let output = request(Scene::Json).output.unwrap();
-    let value = mainstay_core::model::check(&reply, &output, &Checker).unwrap();
-    assert_eq!(value, json!({"topic": "return", "order": 4711}));
-}
-
-pub(crate) fn asks_for_tools(played: Played) {
-    let reply = played.outcome.unwrap();
-    assert_eq!(reply.finish, FinishReason::ToolCalls);
-    let calls: Vec<_> =
-        reply.tool_calls.iter().map(|call| (call.name.as_str(), &call.arguments)).collect();
-    assert_eq!(calls, [("find_order", &json!({"order": 4711})), ("find_customer", &json!({}))]);
-    assert!(reply.tool_calls.iter().all(|call| !call.id.is_empty()));
-    assert_ne!(reply.tool_calls[0].id, reply.tool_calls[1].id);
-    let streamed: Value = serde_json::from_str(&played.watch.arguments(0)).unwrap();
-    assert_eq!(streamed, json!({"order": 4711}));
-}
-
-pub(crate) fn is_cut_by_the_limit(played: Played) {
-    let reply = played.outcome.unwrap();
-    assert_eq!(reply.finish, FinishReason::Length);
-    assert!(reply.usage.output_tokens <= 6);
-    assert!(SAID.starts_with(&reply.text) && reply.text.len() < SAID.len(), "{}", reply.text);
-}
-
-pub(crate) fn estimates_missing_usage(played: Played) {
-    let reply = played.outcome.unwrap();
-    assert_eq!(reply.text, SAID);
-    assert_eq!(reply.usage.source, UsageSource::Estimated);
-    assert!(reply.usage.input_tokens >= 12 && reply.usage.output_tokens >= 9, "{:?}", reply.usage);
-}
-
-pub(crate) fn passes_on_the_wait(played: Played) {
-    let failure = played.outcome.unwrap_err();
-    assert!(matches!(failure, ModelFailure::RateLimited { .. }), "{failure:?}");
-    assert_eq!(failure.retry_after(), Some(Duration::from_secs(2)));
-    assert!(failure.is_retryable() && !failure.may_have_cost());
-    assert_eq!(played.watch.events(), []);
-}
-
-pub(crate) fn is_unavailable(played: Played) {
-    let failure = played.outcome.unwrap_err();
-    assert!(matches!(failure, ModelFailure::Unavailable { .. }), "{failure:?}");
-    assert!(failure.is_retryable());
-}
-
-pub(crate) fn is_refused_for_good(played: Played) {
-    let failure = played.outcome.unwrap_err();
-    assert!(matches!(failure, ModelFailure::Refused { status: 400, .. }), "{failure:?}");
-    assert!(!failure.is_retryable());
-}
-
-pub(crate) fn does_not_skip_what_it_cannot_read(played: Played) {
-    let failure = played.outcome.unwrap_err();
-    assert!(matches!(failure, ModelFailure::Malformed { .. }), "{failure:?}");
-    assert!(failure.may_have_cost());
-    assert!(!played.watch.finished());
-}
-
-pub(crate) fn half_an_answer_is_none(played: Played) {
-    assert_eq!(played.outcome.unwrap_err(), ModelFailure::Truncated);
-    assert!(!played.watch.texts().is_empty(), "some of it was seen");
-    assert!(!played.watch.finished());
-}
-
-pub(crate) fn gives_up_at_the_deadline(played: Played) {
-    let after = Duration::from_millis(80);
-    assert_eq!(played.outcome.unwrap_err(), ModelFailure::TimedOut { after });
-}
-
-/// Makes one test a scene; `$set` is an async function from a [`Scene`] to a [`Set`].
+/// Makes one test a scene; `$set` is an async function from a [`Scene`] to a [`Set`]. What follows
+/// adds groups of scenes: `wire` those that only a vendor far away can play, `filtered` that of its
+/// content filter.
 macro_rules! provider_conformance {
-    ($provider:ident, $set:path) => {
+    ($provider:ident, $set:path $(, $group:ident)*) => {
         mod $provider {
-            use crate::conformance::{self as suite, Scene, play};
+            use crate::conformance::{Scene, cases, play};
 
             $crate::conformance::provider_conformance! { @tests $set;
                 says_text: Text,
                 says_json: Json,
+                asks_for_one_tool: SingleTool,
                 asks_for_tools: ToolCall,
+                shows_arguments_that_are_no_json_and_never_an_empty_object: MalformedArguments,
+                keeps_its_thinking_apart: Thinking,
                 is_cut_by_the_limit: Length,
                 estimates_missing_usage: MissingUsage,
                 passes_on_the_wait: RateLimited,
@@ -219,21 +176,29 @@ macro_rules! provider_conformance {
                 is_refused_for_good: Refused,
                 does_not_skip_what_it_cannot_read: Malformed,
                 half_an_answer_is_none: Truncated,
+                a_broken_connection_is_half_an_answer: Disconnected,
                 gives_up_at_the_deadline: Silent,
             }
-
-            #[tokio::test]
-            async fn a_broken_connection_is_half_an_answer() {
-                let set = $set(Scene::Disconnected).await;
-                suite::half_an_answer_is_none(play(&set, Scene::Disconnected).await);
-            }
+            $($crate::conformance::provider_conformance! { @$group $set })*
+        }
+    };
+    (@wire $set:path) => {
+        $crate::conformance::provider_conformance! { @tests $set;
+            does_not_take_an_unknown_end_for_a_good_one: UnknownFinish,
+            is_overloaded: Overloaded,
+            is_overloaded_midway: OverloadedMidway,
+        }
+    };
+    (@filtered $set:path) => {
+        $crate::conformance::provider_conformance! { @tests $set;
+            says_that_it_was_filtered: Filtered,
         }
     };
     (@tests $set:path; $($test:ident: $scene:ident,)*) => {$(
         #[tokio::test]
         async fn $test() {
             let set = $set(Scene::$scene).await;
-            suite::$test(play(&set, Scene::$scene).await);
+            cases::$test(play(&set, Scene::$scene).await);
         }
     )*};
 }

@@ -16,15 +16,19 @@ use serde_json::json;
 
 use crate::{
     clock::Noting,
-    conformance::{SAID, Scene, Set, provider_conformance},
+    conformance::{SAID, Scene, Set, Tells, provider_conformance},
 };
 
-provider_conformance!(scripted, crate::scripted::set);
+provider_conformance!(scripted, crate::scripted::set, filtered);
 
 pub(crate) fn set(scene: Scene) -> Ready<Set> {
     let reply = match scene {
         Scene::Json => "json: { topic: return, order: 4711 }".to_owned(),
+        Scene::SingleTool => "tool_calls: [{ name: find_order, arguments: { order: 4711 } }]".to_owned(),
+        Scene::MalformedArguments => "tool_calls: [{ name: find_order, malformed: '{\"order\": 4711, }' }]".to_owned(),
         Scene::ToolCall => "tool_calls: [{ name: find_order, arguments: { order: 4711 } }, { name: find_customer }]".to_owned(),
+        Scene::Thinking => format!("text: '{SAID}'\n      reasoning: They ask for a parcel."),
+        Scene::Filtered => "text: 'Grüße'\n      finish: filtered".to_owned(),
         _ => format!("text: '{SAID}'"),
     };
     let extra = match scene {
@@ -35,13 +39,17 @@ pub(crate) fn set(scene: Scene) -> Ready<Set> {
         Scene::Truncated | Scene::Disconnected => "faults: [{ error: truncated }]",
         Scene::MissingUsage => "faults: [{ error: missing_usage }]",
         Scene::Silent => "latency_ms: 60000",
-        Scene::Text | Scene::Json | Scene::ToolCall | Scene::Length => "",
+        Scene::Thinking => {
+            "usage: { input_tokens: 13, output_tokens: 20, cached_input_tokens: 8, reasoning_tokens: 9 }"
+        }
+        _ => "",
     };
     let yaml = format!("model: desk\nrules:\n  - reply:\n      {reply}\n    {extra}\n");
     let script = Script::parse("desk.yaml", &yaml).unwrap();
     ready(Set {
         provider: Arc::new(Scripted::new().with_script(script)),
         model: "scripted:desk".parse().unwrap(),
+        tells: Tells::EVERYTHING,
         asked: Box::new(|| None),
     })
 }
@@ -202,7 +210,7 @@ fn what_is_wrong_in_a_file_is_told_with_its_place() {
     check(
         "model: desk\nrules:\n  - reply: { txt: hi }\n",
         expect![[r#"
-            desk.yaml:3:14: unknown field `txt`, expected one of text, json, tool_calls, finish
+            desk.yaml:3:14: unknown field `txt`, expected one of text, json, tool_calls, reasoning, finish
             hint: docs/scripted-model.md shows every field of a script"#]],
     );
     check(
@@ -247,6 +255,20 @@ fn what_is_wrong_in_a_file_is_told_with_its_place() {
         desk.yaml:3:12: the reply says nothing
         hint: give it `text`, `json` or `tool_calls`"#]],
     );
+}
+
+#[test]
+fn a_call_is_malformed_or_not() {
+    for call in ["arguments: {}, malformed: '{'", "malformed: '{}'"] {
+        check(
+            &format!(
+                "model: desk\nrules:\n  - reply: {{ tool_calls: [{{ name: pay, {call} }}] }}\n"
+            ),
+            expect![[r#"
+                desk.yaml:3:12: `pay` is called with JSON and with `malformed`
+                hint: write JSON under `arguments`, and under `malformed` what is none"#]],
+        );
+    }
 }
 
 #[test]

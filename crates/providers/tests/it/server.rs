@@ -34,8 +34,8 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    pub(crate) fn stream(body: impl Into<Vec<u8>>) -> Self {
-        let headers = vec![("content-type", "text/event-stream; charset=utf-8".to_owned())];
+    pub(crate) fn stream(media_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type", format!("{media_type}; charset=utf-8"))];
         Self { status: 200, headers, body: body.into(), piece: usize::MAX, end: End::Proper }
     }
 

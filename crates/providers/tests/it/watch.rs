@@ -27,6 +27,14 @@ impl Watch {
         texts.collect()
     }
 
+    pub(crate) fn thoughts(&self) -> Vec<String> {
+        let thoughts = self.events().into_iter().filter_map(|event| match event {
+            StreamEvent::ThinkingDelta { text } => Some(text),
+            _ => None,
+        });
+        thoughts.collect()
+    }
+
     /// The argument pieces of one call, put together.
     pub(crate) fn arguments(&self, wanted: u32) -> String {
         let pieces = self.events().into_iter().filter_map(|event| match event {

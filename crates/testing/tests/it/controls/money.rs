@@ -66,6 +66,7 @@ impl Provider for Meter {
             model: model.to_string(),
             text: "yes".to_owned(),
             tool_calls: Vec::new(),
+            reasoning: None,
             json: None,
             usage: Usage::reported(BILL, 1),
             finish: FinishReason::Stop,
