@@ -80,6 +80,7 @@ pub(crate) fn says(text: impl Into<String>) -> ModelReply {
         model: "scripted".to_owned(),
         text: text.into(),
         tool_calls: Vec::new(),
+        reasoning: None,
         json: None,
         usage: Usage::reported(10, 5),
         finish: FinishReason::Stop,
@@ -89,11 +90,8 @@ pub(crate) fn says(text: impl Into<String>) -> ModelReply {
 
 /// Makes a reply that asks for tools: name and arguments of each.
 pub(crate) fn asks(calls: impl IntoIterator<Item = (&'static str, Value)>) -> ModelReply {
-    let calls = calls.into_iter().enumerate().map(|(at, (name, arguments))| ToolCall {
-        id: format!("call_{at}"),
-        name: name.to_owned(),
-        arguments,
-    });
+    let calls = calls.into_iter().enumerate();
+    let calls = calls.map(|(at, (name, value))| ToolCall::new(format!("call_{at}"), name, value));
     let tool_calls = calls.collect();
     ModelReply { tool_calls, finish: FinishReason::ToolCalls, ..says("") }
 }

@@ -72,6 +72,7 @@ impl Exit {
             | C::ModelUnknown
             | C::ModelUnpriced
             | C::ScriptInvalid
+            | C::CassetteInvalid
             | C::ToolUnknown
             | C::ToolInvalid
             | C::DecisionInvalid => Self::Usage,
