@@ -101,6 +101,10 @@ impl Exit {
             | C::ModelSchema
             | C::ScriptNoRule
             | C::NotRecorded
+            | C::AgentTurns
+            | C::AgentCircles
+            | C::AgentArguments
+            | C::AgentAnswer
             | C::ToolNotGranted
             | C::ToolArguments
             | C::ToolTimedOut
