@@ -11,6 +11,7 @@ pub mod agent;
 pub mod answer;
 pub mod crew;
 pub mod crewai;
+pub mod job;
 pub mod loops;
 pub mod mark;
 pub mod memory;

@@ -28,7 +28,7 @@ use crate::{
 };
 
 pub use check::{Ground, check};
-pub use cost::{Extraction, worst_case};
+pub use cost::{Extraction, fits, worst_case};
 pub use diff::{PlanDiff, diff};
 pub use effect::PlannedEffect;
 pub use error::{PlanFault, PlanFaults};

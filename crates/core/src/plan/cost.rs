@@ -6,7 +6,7 @@ use crate::{
     model::{DEFAULT_REPAIRS, Price},
 };
 
-use super::{Plan, PlanFault};
+use super::{Plan, PlanFault, PlanFaults};
 
 /// What reading one value out of a text may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,14 @@ pub fn worst_case(plan: &Plan, extraction: &Extraction) -> Spend {
         tool_calls: count(plan.steps.len()),
         ..Spend::ZERO
     }
+}
+
+/// Checks that a plan's worst case fits into what is left.
+///
+/// # Errors
+/// It does not (`MS-2207`).
+pub fn fits(plan: &Plan, extraction: &Extraction, left: &Limits) -> Result<(), PlanFaults> {
+    PlanFaults::unless_none(beyond(&worst_case(plan, extraction), left))
 }
 
 /// Returns a fault for each dimension in which `worst` does not fit into what is left.
