@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod database;
 pub mod demo;
+mod intelligence;
 mod models;
 pub mod prelude;
 
@@ -15,6 +16,8 @@ pub mod __private;
 pub use app::{App, Surroundings};
 pub use bench::chain::Chain;
 pub use database::DatabaseUrl;
+pub use intelligence::Intelligence;
+pub use mainstay_agents as agents;
 pub use mainstay_core::{budget::Limits, run::RunStatus, wait::Wait};
 pub use mainstay_engine::{
     commands::StartRun,

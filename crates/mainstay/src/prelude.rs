@@ -1,10 +1,12 @@
 //! What a flow's author needs in scope: `use mainstay::prelude::*;`.
 
+pub use crate::intelligence::Intelligence;
+pub use mainstay_agents::agent::{Agent, AgentReply, Assignment, Kit, Skill, Source, Window};
 pub use mainstay_core::{
     failure::{Failure, StepError},
     model::{FinishReason, Message, ModelReply, ModelRequest, Temperature, Tier},
     review::{Decision, ReviewOutcome},
-    tool::{Reconciled, ToolFailure, ToolOutcome},
+    tool::{Grants, Reconciled, ToolFailure, ToolOutcome},
 };
 pub use mainstay_engine::{
     context::{Called, ChildRun, Review, StepContext, Write},

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod agents;
 mod controls;
 mod determinism;
 mod everywhere;

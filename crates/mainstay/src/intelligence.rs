@@ -1,0 +1,60 @@
+//! What a step's context offers beyond single effects: agents, whose turns and tool calls are
+//! effects of the step.
+
+use std::sync::Arc;
+
+use mainstay_agents::agent::{Agent, AgentReply, Assignment, Kit};
+use mainstay_core::{
+    effects::{Asked, Effects},
+    failure::Failure,
+};
+use mainstay_engine::context::StepContext;
+
+/// Intelligence at a step, inside the step's grants and limits.
+///
+/// ```
+/// # use mainstay::prelude::*;
+/// # #[derive(Default, Serialize, Deserialize, JsonSchema)] struct Desk { question: String }
+/// #[flow(name = "desk", version = 1)]
+/// impl Desk {
+///     #[start(grants = ["search"], budget = "usd=0.20,tool_calls=10")]
+///     async fn find_out(&self, cx: &StepContext) -> Result<String> {
+///         let clerk = Agent::new("clerk", "a research clerk", "answer from the library alone")
+///             .with_grants(Grants::from_iter(["search"]));
+///         let reply = cx.agent(&clerk, Assignment::of(&self.question)).await?;
+///         Ok(reply.text)
+///     }
+/// }
+/// ```
+pub trait Intelligence {
+    /// Lets an agent work on an assignment, turn by turn, until it has an answer.
+    #[must_use = "an agent gives its answer when it is awaited"]
+    fn agent(
+        &self,
+        agent: &Agent,
+        assignment: Assignment,
+    ) -> Asked<'static, Result<AgentReply, Failure>> {
+        self.agent_with(agent, assignment, Kit::default())
+    }
+
+    /// Does the same with skills and guardrails of the program's own.
+    #[must_use = "an agent gives its answer when it is awaited"]
+    fn agent_with(
+        &self,
+        agent: &Agent,
+        assignment: Assignment,
+        kit: Kit,
+    ) -> Asked<'static, Result<AgentReply, Failure>>;
+}
+
+impl Intelligence for StepContext {
+    fn agent_with(
+        &self,
+        agent: &Agent,
+        assignment: Assignment,
+        kit: Kit,
+    ) -> Asked<'static, Result<AgentReply, Failure>> {
+        let effects: Arc<dyn Effects> = Arc::new(self.clone());
+        agent.work(effects, assignment, kit)
+    }
+}
