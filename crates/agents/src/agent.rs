@@ -234,6 +234,8 @@ pub struct AgentReply {
     pub tool_calls: u32,
     /// The calls that did not work, in order: a failure is never reported as a success.
     pub tool_failures: Vec<ToolTrouble>,
+    /// How often its judge sent an answer back.
+    pub sent_back: u32,
     /// What it kept in mind.
     pub memory: WorkingMemory,
 }
@@ -259,27 +261,65 @@ pub trait Skill: Send + Sync {
     fn call(&self, on: Arc<dyn Effects>, arguments: Value) -> Asked<'static, ToolOutcome>;
 }
 
-/// What an agent is given besides its tools, in code: skills, and guardrails that look at its task
-/// and at its answer.
+/// Who looks at an agent's answer before it counts, after its guardrails. Unlike them it may ask for
+/// effects of its own: for a model's opinion, or for a person's.
+pub trait Judge: Send + Sync {
+    /// Rules on an answer. It has to bound by itself how often it sends one back.
+    fn judge(
+        &self,
+        on: Arc<dyn Effects>,
+        answer: Judged,
+    ) -> Asked<'static, Result<Ruling, Failure>>;
+}
+
+/// What is judged.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The answer.
+    pub text: String,
+    /// The answer as JSON, where a shape was asked for: it fits.
+    pub json: Option<Value>,
+    /// The calls that did not work on the way to it.
+    pub tool_failures: Vec<ToolTrouble>,
+}
+
+/// What becomes of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ruling {
+    /// It counts.
+    Accept,
+    /// This counts instead.
+    Replace(String),
+    /// The agent is told what is wrong, and goes on in the same conversation.
+    SendBack(String),
+}
+
+/// What an agent is given besides its tools, in code: skills, guardrails that look at its task and
+/// at its answer, and who has the last word on that.
 #[derive(Clone, Default)]
 pub struct Kit {
     /// Its skills.
     pub skills: Vec<Arc<dyn Skill>>,
     /// Its guardrails, each asked in order.
     pub guardrails: Vec<Arc<dyn Guardrail>>,
+    /// Who rules on its answers; whatever passes the guardrails counts when absent.
+    pub judge: Option<Arc<dyn Judge>>,
 }
 
 impl fmt::Debug for Kit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let skills: Vec<_> = self.skills.iter().map(|skill| skill.offer().name).collect();
         let guardrails: Vec<_> = self.guardrails.iter().map(|g| g.name()).collect();
-        f.debug_struct("Kit").field("skills", &skills).field("guardrails", &guardrails).finish()
+        f.debug_struct("Kit")
+            .field("skills", &skills)
+            .field("guardrails", &guardrails)
+            .finish_non_exhaustive()
     }
 }
 
 impl From<Vec<Arc<dyn Skill>>> for Kit {
     fn from(skills: Vec<Arc<dyn Skill>>) -> Self {
-        Self { skills, guardrails: Vec::new() }
+        Self { skills, ..Self::default() }
     }
 }
 

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use mainstay_core::{
     effects::Effects,
     failure::Failure,
-    model::{DEFAULT_REPAIRS, ModelFailure, ModelRequest, OutputSchema, check, repair_request},
+    model::{
+        Cost, DEFAULT_REPAIRS, ModelFailure, ModelRequest, OutputSchema, Usage, check,
+        repair_request,
+    },
 };
 use serde_json::Value;
 
@@ -19,13 +22,28 @@ pub async fn answer(
     request: ModelRequest,
     output: &OutputSchema,
 ) -> Result<Value, Failure> {
+    counted(effects, request, output).await.map(|(value, _, _)| value)
+}
+
+/// Asks like [`answer`], and says what all tries together took.
+///
+/// # Errors
+/// Those of [`answer`].
+pub(crate) async fn counted(
+    effects: &Arc<dyn Effects>,
+    request: ModelRequest,
+    output: &OutputSchema,
+) -> Result<(Value, Usage, Cost), Failure> {
+    let (mut usage, mut cost) = (Usage::reported(0, 0), Cost::ZERO);
     let mut request = request.with_output(output.name.clone(), output.schema.clone());
     let schema = effects.schema();
     let mut tries = 1;
     loop {
         let reply = effects.model(request.clone()).await?;
+        usage = usage.plus(&reply.usage);
+        cost = cost + reply.cost.unwrap_or_default();
         match check(&reply, output, schema.as_ref()) {
-            Ok(value) => return Ok(value),
+            Ok(value) => return Ok((value, usage, cost)),
             Err(errors) if tries > DEFAULT_REPAIRS => {
                 let failure = ModelFailure::Schema { errors, attempts: tries };
                 return Err(Failure::permanent(failure.code(), failure.to_string()));

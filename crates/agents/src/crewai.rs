@@ -16,7 +16,7 @@ pub mod report;
 mod settings;
 mod tasks;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use project::{Project, Reading};
 pub use report::{AgentLine, Place, Remark, Report, Says, TaskLine};

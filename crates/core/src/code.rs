@@ -85,6 +85,10 @@ codes! {
     AgentCircles = 2107, Attention, "an agent went round in circles";
     AgentArguments = 2108, Attention, "an agent kept calling tools with arguments that do not fit";
     AgentAnswer = 2109, Attention, "an agent's answer cannot be used";
+    CoworkerUnknown = 2120, Attention, "no coworker has that role";
+    TaskGuardrail = 2121, Attention, "a task's answer did not pass its guardrail";
+    TaskRejected = 2122, Attention, "a person rejected a task's answer";
+    TaskToolFailed = 2123, Attention, "a tool failed in a task that does not allow it";
     PlanInvalid = 2201, User, "the plan cannot be read";
     PlanTool = 2202, User, "the plan names a tool that is not there or not granted";
     PlanSlot = 2203, User, "a slot of the plan cannot resolve";

@@ -11,6 +11,7 @@ use mainstay_core::{
 use serde_json::Value;
 
 use super::{
+    Judged, Ruling,
     conversation::{Round, RoundAnswer},
     work::{Next, Worker},
 };
@@ -61,8 +62,13 @@ impl Worker {
         }
         let fault = match self.shaped(&reply) {
             Ok(json) => match self.guard(Stage::Answer, reply.text.clone()).await? {
-                Ok(text) if text == reply.text => return Ok(Next::Answer(Answer { text, json })),
-                Ok(text) => return self.changed(text).map(Next::Answer),
+                Ok(text) if text == reply.text => {
+                    return self.judged(reply, Answer { text, json }).await;
+                }
+                Ok(text) => {
+                    let answer = self.changed(text)?;
+                    return self.judged(reply, answer).await;
+                }
                 Err(blocked) => Fault::Words(blocked),
             },
             Err(fault) => fault,
@@ -73,6 +79,27 @@ impl Worker {
         self.faults += 1;
         self.add(Round::new(reply, RoundAnswer::Complaint(fault.told())));
         Ok(Next::Turn)
+    }
+
+    /// Lets the judge rule, if there is one.
+    async fn judged(&mut self, reply: ModelReply, answer: Answer) -> Result<Next, Failure> {
+        let Some(judge) = self.kit.judge.clone() else { return Ok(Next::Answer(answer)) };
+        let Some(arm) = self.effects.arms(1).into_iter().next() else {
+            return Ok(Next::Answer(answer));
+        };
+        let Answer { text, json } = &answer;
+        let (text, json) = (text.clone(), json.clone());
+        let tool_failures = self.tool_failures.clone();
+        match judge.judge(arm, Judged { text, json, tool_failures }).await? {
+            Ruling::Accept => Ok(Next::Answer(answer)),
+            Ruling::Replace(text) => self.changed(text).map(Next::Answer),
+            Ruling::SendBack(wrong) => {
+                self.sent_back += 1;
+                let told = format!("Your answer does not count yet: {wrong}. Answer again.");
+                self.add(Round::new(reply, RoundAnswer::Complaint(told)));
+                Ok(Next::Turn)
+            }
+        }
     }
 
     /// Returns the answer as JSON, where a shape is asked for.

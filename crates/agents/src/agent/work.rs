@@ -70,6 +70,8 @@ pub(super) struct Worker {
     unfit: u32,
     /// Answers that could not be used.
     pub(super) faults: u32,
+    /// Answers that its judge sent back.
+    pub(super) sent_back: u32,
 }
 
 /// What a turn led to.
@@ -99,6 +101,7 @@ impl Worker {
             cost: Cost::ZERO,
             unfit: 0,
             faults: 0,
+            sent_back: 0,
         }
     }
 
@@ -198,6 +201,7 @@ impl Worker {
             cost: self.cost,
             tool_calls: self.tool_calls,
             tool_failures: self.tool_failures,
+            sent_back: self.sent_back,
             memory: self.memory,
         }
     }

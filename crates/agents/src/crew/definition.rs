@@ -33,7 +33,7 @@ pub struct Member {
     /// Whether it may hand work on and ask its coworkers.
     pub voice: Voice,
     /// What each of its answers has to pass, beside what the task demands.
-    pub guardrails: Vec<Guardrail>,
+    pub guardrails: Vec<Demand>,
     /// How often an answer that does not pass is tried again.
     pub guardrail_retries: u32,
     /// What becomes of a task in which a tool of it failed, where the task says nothing.
@@ -100,7 +100,7 @@ pub struct Task {
     /// How the answer is to be written.
     pub format: Format,
     /// What its answer has to pass.
-    pub guardrails: Vec<Guardrail>,
+    pub guardrails: Vec<Demand>,
     /// How often an answer that does not pass is tried again.
     pub guardrail_retries: u32,
     /// Whether it is done at all.
@@ -152,7 +152,7 @@ pub enum Format {
 /// What an answer has to pass before it counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Guardrail {
+pub enum Demand {
     /// A check in code, by its name.
     Check(String),
     /// A demand in words, which the agent's model judges.
@@ -200,7 +200,7 @@ impl Crew {
         self
     }
 
-    /// Puts a manager over the agents.
+    /// Puts a manager over the agents. One without grants reaches as far as they do.
     #[must_use]
     pub fn with_manager(mut self, manager: impl Into<Member>) -> Self {
         self.process = Process::Hierarchical { manager: Box::new(manager.into()) };
@@ -218,6 +218,19 @@ impl Crew {
     #[must_use]
     pub fn member(&self, name: &str) -> Option<&Member> {
         self.members.iter().find(|member| member.agent.name == name)
+    }
+
+    /// Returns the manager as it works: it delegates, and where it has no grants of its own it
+    /// reaches as far as its crew. Whoever works for it can call no tool that it could not.
+    #[must_use]
+    pub fn manager(&self) -> Option<Member> {
+        let Process::Hierarchical { manager } = &self.process else { return None };
+        let mut manager = Member::clone(manager);
+        manager.voice = Voice::Delegates;
+        if manager.agent.grants == Grants::none() {
+            manager.agent.grants = self.grants();
+        }
+        Some(manager)
     }
 
     /// Returns every tool that anybody in it may call.
@@ -246,8 +259,8 @@ impl Member {
 
     /// Adds what each of its answers has to pass.
     #[must_use]
-    pub fn with_guardrail(mut self, guardrail: Guardrail) -> Self {
-        self.guardrails.push(guardrail);
+    pub fn with_guardrail(mut self, demand: Demand) -> Self {
+        self.guardrails.push(demand);
         self
     }
 }
@@ -348,8 +361,8 @@ impl Task {
 
     /// Adds what its answer has to pass.
     #[must_use]
-    pub fn with_guardrail(mut self, guardrail: Guardrail) -> Self {
-        self.guardrails.push(guardrail);
+    pub fn with_guardrail(mut self, demand: Demand) -> Self {
+        self.guardrails.push(demand);
         self
     }
 

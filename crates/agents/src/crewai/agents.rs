@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     agent::Agent,
-    crew::{Guardrail, Member, OnToolFailure, Voice},
+    crew::{Demand, Member, OnToolFailure, Voice},
 };
 
 /// Reads one agent.
@@ -52,13 +52,13 @@ pub(super) fn tools(entry: &mut Entry<'_>, reading: &Reading) -> Option<Grants> 
 }
 
 /// Reads what an answer has to pass: sentences for a model to judge, and checks in code by name.
-pub(super) fn guardrails(entry: &mut Entry<'_>, field: &str, reading: &Reading) -> Vec<Guardrail> {
+pub(super) fn guardrails(entry: &mut Entry<'_>, field: &str, reading: &Reading) -> Vec<Demand> {
     let mut guardrails = Vec::new();
     for text in entry.texts(field).unwrap_or_default() {
         if reading.checks.contains(&text) {
-            guardrails.push(Guardrail::Check(text));
+            guardrails.push(Demand::Check(text));
         } else if text.trim().contains(char::is_whitespace) {
-            guardrails.push(Guardrail::Words(text));
+            guardrails.push(Demand::Words(text));
         } else {
             // Taken for a sentence, a misspelt name would become a demand that no answer fails.
             let problem = format!("no check `{text}` is registered, and one word is no demand");

@@ -192,17 +192,7 @@ fn put_manager(crew: &mut Crew, settings: &Settings, notes: &mut Notes) {
             return notes.wrong(place, "process", problem);
         }
     };
-    crew.process = Process::Hierarchical { manager: Box::new(in_charge(manager, crew.grants())) };
-}
-
-/// Lets a manager delegate. One that names no tools reaches as far as its crew: whoever works for
-/// it can call no tool that it could not.
-fn in_charge(mut manager: Member, reach: Grants) -> Member {
-    manager.voice = Voice::Delegates;
-    if manager.agent.grants.iter().next().is_none() {
-        manager.agent.grants = reach;
-    }
-    manager
+    crew.process = Process::Hierarchical { manager: Box::new(manager) };
 }
 
 /// Returns the manager of a crew that only says which model it is to ask.
@@ -226,10 +216,7 @@ fn report(crew: &mut Crew) -> Report {
         tools: names(&member.agent.grants),
         delegates: member.voice == Voice::Delegates,
     };
-    let manager = match &crew.process {
-        Process::Sequential => None,
-        Process::Hierarchical { manager } => Some(line(manager)),
-    };
+    let manager = crew.manager().as_ref().map(line);
     let task = |task: &Task| TaskLine {
         name: task.name.clone(),
         agent: task.agent.clone(),

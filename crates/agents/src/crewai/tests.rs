@@ -13,7 +13,7 @@ use mainstay_core::{
 use serde_json::{Map, Value, json};
 
 use super::{Project, Reading, fields};
-use crate::crew::{Context, Crew, Guardrail, Pace, Process, Voice};
+use crate::crew::{Context, Crew, Demand, Pace, Voice};
 
 /// The crews that load and run.
 pub(crate) const SOUND: [&str; 6] =
@@ -182,13 +182,13 @@ fn a_crews_models_are_swapped_without_touching_its_files() {
 #[test]
 fn a_manager_is_made_or_taken_from_the_agents() {
     let newsroom = crew("newsroom");
-    let Process::Hierarchical { manager } = &newsroom.process else { panic!("{newsroom:?}") };
+    let manager = newsroom.manager().unwrap();
     assert_eq!((manager.agent.name.as_str(), manager.voice), ("manager", Voice::Delegates));
     assert_eq!(manager.agent.model.to_string(), "openai:gpt-4o");
     assert!(manager.agent.grants.allow("search_notes"), "a delegate has no more than it");
 
     let board = crew("release_board");
-    let Process::Hierarchical { manager } = &board.process else { panic!("{board:?}") };
+    let manager = board.manager().unwrap();
     assert_eq!(manager.agent.name, "release_lead");
     assert_eq!(board.members.len(), 2);
     assert_eq!(board.tasks[1].pace, Pace::Alongside);
@@ -204,7 +204,7 @@ fn anchors_checks_schemas_and_triggers_are_read() {
     assert!(crew.members[1].agent.grants.allow("read_ledger"));
     let [sums, entries, patterns, opinion] = &crew.tasks[..] else { panic!("{crew:?}") };
     assert_eq!(sums.output.as_ref().unwrap().name, "Sums");
-    assert_eq!(sums.guardrails, [Guardrail::Check("sums_agree".into())]);
+    assert_eq!(sums.guardrails, [Demand::Check("sums_agree".into())]);
     assert_eq!(sums.guardrail_retries, 2);
     assert!(sums.description.ends_with("Trigger Payload: {\"from\":\"bank\"}"));
     assert!(!entries.description.contains("Trigger"), "only the first gets it unasked");

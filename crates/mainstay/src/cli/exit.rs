@@ -111,6 +111,10 @@ impl Exit {
             | C::ToolUnavailable
             | C::ToolFailed
             | C::ReviewExpired
+            | C::CoworkerUnknown
+            | C::TaskGuardrail
+            | C::TaskRejected
+            | C::TaskToolFailed
             | C::PlanRejected
             | C::JobStopped
             | C::ExtractFailed
