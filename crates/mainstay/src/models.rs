@@ -8,6 +8,7 @@ use mainstay_core::{
     model::{ModelCatalog, ModelId, Provider, Tier},
 };
 use mainstay_providers::{
+    cassette::{Cassette, CassetteError},
     prices::Prices,
     scripted::{Script, Scripted},
     vendor::{Endpoint, EndpointError, Vendor},
@@ -19,7 +20,8 @@ use crate::{
 };
 
 /// Puts the catalogue together. `chosen` beats what the environment says, which beats the program.
-/// A model `scripted:FILE.yaml` is a script of the person's own; it is read now.
+/// A model `scripted:FILE.yaml` is a script of the person's own, and `cassette:FILE.json` what was
+/// recorded from a run; both are read now.
 pub(crate) fn catalog(
     own: &[Arc<dyn Provider>],
     default: Option<&ModelId>,
@@ -32,6 +34,9 @@ pub(crate) fn catalog(
         if let Some(script) = script_of(model)? {
             *model = id_of(&script)?;
             providers.push(Arc::new(Scripted::new().with_script(script)));
+        }
+        if model.provider() == Cassette::NAME {
+            providers.push(Arc::new(cassette_of(model)?));
         }
     }
     providers.extend(own.iter().cloned());
@@ -72,6 +77,13 @@ fn script_of(model: &ModelId) -> Result<Option<Script>, CliError> {
     Script::load(path)
         .map(Some)
         .map_err(|error| CliError::new(error.code(), error.to_string()).with_hint(error.hint))
+}
+
+/// Reads the cassette that a model names by its file.
+fn cassette_of(model: &ModelId) -> Result<Cassette, CliError> {
+    Cassette::load(Path::new(model.name())).map_err(|error| {
+        CliError::new(error.code(), error.to_string()).with_hint(CassetteError::HINT)
+    })
 }
 
 fn id_of(script: &Script) -> Result<ModelId, CliError> {

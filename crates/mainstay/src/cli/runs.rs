@@ -1,6 +1,7 @@
 //! `mainstay runs …`: look at runs, and say things to them.
 
 mod cancel;
+mod cassette;
 mod export;
 mod fork;
 mod ls;
@@ -29,6 +30,8 @@ pub(crate) enum Command {
     Fork(fork::Args),
     /// Write a run's journal down, a JSON line for each row
     Export(export::Args),
+    /// Record a run's model traffic, to be replayed as the model cassette:FILE
+    Cassette(cassette::Args),
 }
 
 pub(crate) async fn run(shell: Shell, command: Command) -> Result<Exit, CliError> {
@@ -41,5 +44,6 @@ pub(crate) async fn run(shell: Shell, command: Command) -> Result<Exit, CliError
         Command::Retry(args) => retry::run(shell, args).await,
         Command::Fork(args) => fork::run(shell, args).await,
         Command::Export(args) => export::run(&shell, args).await,
+        Command::Cassette(args) => cassette::run(&shell, args).await,
     }
 }

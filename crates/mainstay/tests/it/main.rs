@@ -11,6 +11,7 @@ mod file;
 mod program;
 
 mod bad_input;
+mod cassettes;
 mod doctor;
 mod input;
 mod reviews;

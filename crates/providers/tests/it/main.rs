@@ -7,6 +7,7 @@
     reason = "a test that goes another way fails, and says where"
 )]
 
+mod cassette;
 mod clock;
 mod conformance;
 mod refused;
