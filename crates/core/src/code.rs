@@ -89,6 +89,7 @@ codes! {
     TaskGuardrail = 2121, Attention, "a task's answer did not pass its guardrail";
     TaskRejected = 2122, Attention, "a person rejected a task's answer";
     TaskToolFailed = 2123, Attention, "a tool failed in a task that does not allow it";
+    CapReached = 2130, Attention, "a cap that runs share is reached";
     PlanInvalid = 2201, User, "the plan cannot be read";
     PlanTool = 2202, User, "the plan names a tool that is not there or not granted";
     PlanSlot = 2203, User, "a slot of the plan cannot resolve";

@@ -3,6 +3,7 @@
 //! Modules in reading order: what things are called, what may happen to them, and what the outside
 //! must offer.
 
+pub mod allowance;
 pub mod breaker;
 pub mod budget;
 pub mod chain;

@@ -7,6 +7,7 @@
 //! sequence of them is data. The typed methods on [`dyn Store`](Store) are made from the same
 //! table.
 
+pub mod allowance;
 mod append;
 pub mod local;
 pub mod operation;

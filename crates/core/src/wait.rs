@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    allowance::CapReached,
     budget::Exhausted,
     effect::{EffectHead, EffectPosition, StepKey},
     failure::Failure,
@@ -55,6 +56,9 @@ pub enum Wait {
         /// The scope whose limit it is, such as an agent's; the run's or the step's when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         within: Option<String>,
+        /// The shared cap that refused it, if it was not a limit of the run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cap: Option<Box<CapReached>>,
     },
     /// A worker that has this flow version, or the body an open step began with.
     WorkerVersion {
@@ -104,17 +108,24 @@ impl Divergence {
 impl Wait {
     /// Returns when time alone ends it, if it does.
     #[must_use]
-    pub const fn ends_at(&self) -> Option<Timestamp> {
+    pub fn ends_at(&self) -> Option<Timestamp> {
         match self {
             Self::Timer { due: at } | Self::Retry { at, .. } => Some(*at),
             Self::Signal { until, .. } => *until,
+            Self::Budget { cap: Some(cap), .. } => Some(cap.again_at),
             Self::Review { .. }
             | Self::Child { .. }
-            | Self::Budget { .. }
+            | Self::Budget { cap: None, .. }
             | Self::WorkerVersion { .. }
             | Self::Divergence(_)
             | Self::Quarantine { .. } => None,
         }
+    }
+
+    /// Returns the wait for a larger budget of the run itself.
+    #[must_use]
+    pub const fn budget(exhausted: Exhausted) -> Self {
+        Self::Budget { exhausted, within: None, cap: None }
     }
 
     /// Returns the word of `waiting_for`.

@@ -82,7 +82,7 @@ impl fmt::Display for Week {
 
 /// Returns the Gregorian date of a day since 1970-01-01 (Howard Hinnant, "chrono-compatible
 /// low-level date algorithms", `civil_from_days`).
-const fn date(days: i64) -> (i64, i64, i64) {
+pub(crate) const fn date(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let of_era = shifted.rem_euclid(146_097);
@@ -92,6 +92,16 @@ const fn date(days: i64) -> (i64, i64, i64) {
     let day = of_year - (153 * from_march + 2) / 5 + 1;
     let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
     (year + era * 400 + (month <= 2) as i64, month, day)
+}
+
+/// Returns the day since 1970-01-01 of a Gregorian date (the same source, `days_from_civil`).
+pub(crate) const fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = year - (month <= 2) as i64;
+    let era = year.div_euclid(400);
+    let of_era = year.rem_euclid(400);
+    let from_march = if month > 2 { month - 3 } else { month + 9 };
+    let of_year = (153 * from_march + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 #[cfg(test)]
@@ -108,6 +118,14 @@ mod tests {
         assert_eq!(Week::of(id(week.start())), week);
         assert_eq!(Week::of(id(week.next().start())), week.next());
         assert!(id(week.next().start()).uuid() > high);
+    }
+
+    #[test]
+    fn a_date_and_its_day_lead_to_each_other() {
+        for day in (-800_000..800_000).step_by(37) {
+            let (year, month, of_month) = date(day);
+            assert_eq!(days(year, month, of_month), day);
+        }
     }
 
     #[test]

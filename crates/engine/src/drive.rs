@@ -7,6 +7,7 @@
 //! and when nothing is under way, park, end, or give the run back. The same loop serves a fresh run
 //! and one that comes back from a crash: the difference is only what the journal already holds.
 
+mod allowance;
 mod ask;
 mod book;
 mod call;
@@ -50,8 +51,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commit::Committer, error::EngineError, flows::KnownFlow, journal, lease::Lease, places::Places,
-    runtime::Runtime,
+    purse::Purse, runtime::Runtime,
 };
+use allowance::{Holdings, Leaving};
 use book::{Book, Closed};
 use call::{Call, CallEnd};
 use caution::Caution;
@@ -157,6 +159,7 @@ pub(crate) struct Desk {
     pub(crate) wish: watch::Receiver<Wish>,
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) places: Arc<Places>,
+    pub(crate) purse: Arc<Purse>,
 }
 
 /// Wake-ups inside the process. They only save time: each loop also looks by itself.
@@ -178,6 +181,10 @@ pub(crate) struct Drive {
     open: BTreeMap<StepKey, OpenStep>,
     /// Admitted calls that wait for what came before them to be durable.
     waiting_calls: Vec<Call>,
+    /// Calls for which the process has not leased enough of a shared cap.
+    wanting: Vec<Call>,
+    /// What the run holds of shared caps.
+    holdings: Holdings,
     calls: JoinSet<(Box<Call>, CallEnd)>,
     /// What calls in flight may use at worst.
     drawn: BTreeMap<EffectPosition, Spend>,
@@ -230,6 +237,8 @@ impl Drive {
             book,
             open: BTreeMap::new(),
             waiting_calls: Vec::new(),
+            wanting: Vec::new(),
+            holdings: Holdings::default(),
             calls: JoinSet::new(),
             drawn: BTreeMap::new(),
             calling: BTreeMap::new(),
@@ -250,6 +259,12 @@ impl Drive {
 
     /// Drives the run until it parks, is given back, or ends.
     pub(crate) async fn run(&mut self) -> Result<Driven, Stop> {
+        let driven = self.drive().await;
+        self.leave_allowance(if driven.is_ok() { Leaving::Closed } else { Leaving::Dropped });
+        driven
+    }
+
+    async fn drive(&mut self) -> Result<Driven, Stop> {
         if let Some(driven) = self.follow_journal().await? {
             return Ok(driven);
         }
@@ -283,6 +298,7 @@ impl Drive {
             self.ask_what_waited().await?;
             self.start_ready().await?;
             let moved = self.turn().await?;
+            let moved = self.lease_what_is_wanted().await? || moved;
             // An action's outcome that did not end its step is not left to the next crash.
             self.commit_due |= std::mem::take(&mut self.acted) && self.book.has_unsaved();
             if std::mem::take(&mut self.commit_due) && !self.is_done() {
@@ -370,9 +386,14 @@ impl Drive {
         }
     }
 
+    /// Returns the calls that are not sent yet.
+    fn unsent(&self) -> impl Iterator<Item = &Call> {
+        self.waiting_calls.iter().chain(&self.wanting)
+    }
+
     /// Every step is over: its end rides with the last step's.
     fn is_done(&self) -> bool {
-        let idle = self.open.is_empty() && self.calls.is_empty() && self.waiting_calls.is_empty();
+        let idle = self.open.is_empty() && self.calls.is_empty() && self.unsent().next().is_none();
         idle && self.book.run.ending.is_none() && self.book.run.is_at_rest()
     }
 

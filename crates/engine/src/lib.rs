@@ -15,6 +15,7 @@ pub mod live;
 mod patient;
 mod places;
 pub mod program;
+mod purse;
 mod rehome;
 pub mod runtime;
 pub mod system;

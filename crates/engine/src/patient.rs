@@ -1,7 +1,7 @@
 //! A store that is asked again when it does not answer.
 //!
-//! Only what reads: an operation that changes something may have happened, and the caller alone
-//! knows how to find out. Appends have their own way ([`crate::commit`]).
+//! Only what reads, and what names all its amounts in full, so that the same again changes nothing:
+//! another operation may have happened, and the caller alone knows how to find out. Appends have their own way ([`crate::commit`]).
 
 use std::{sync::Arc, time::Duration};
 
@@ -32,7 +32,7 @@ impl Patient {
     }
 }
 
-const fn only_reads(operation: &Operation) -> bool {
+const fn may_repeat(operation: &Operation) -> bool {
     matches!(
         operation,
         Operation::Run(_)
@@ -40,6 +40,7 @@ const fn only_reads(operation: &Operation) -> bool {
             | Operation::Payloads(_)
             | Operation::Inbox(_)
             | Operation::Flows(())
+            | Operation::LeaseChunk(_)
     )
 }
 
@@ -50,7 +51,7 @@ impl Store for Patient {
     }
 
     async fn execute(&self, operation: Operation) -> Result<Reply, StoreError> {
-        if !only_reads(&operation) {
+        if !may_repeat(&operation) {
             return self.store.execute(operation).await;
         }
         let mut wait = BACKOFF.0;

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
+    allowance::Cap,
     model::ModelCatalog,
     port::{Broker, Clock, Entropy},
     schema::SchemaCheck,
@@ -103,6 +104,8 @@ pub struct Runtime {
     pub live: Live,
     /// The bus that takes emitted events.
     pub broker: Arc<dyn Broker>,
+    /// What runs may use together in a day or a month, across all workers.
+    pub caps: Arc<[Cap]>,
     /// Times and sizes.
     pub options: Options,
 }
@@ -136,8 +139,16 @@ impl Runtime {
             gates: Arc::default(),
             broker: Arc::new(live.clone()),
             live,
+            caps: Arc::default(),
             options: Options::default(),
         }
+    }
+
+    /// Limits what runs may use together in a day or a month.
+    #[must_use]
+    pub fn with_caps(mut self, caps: impl IntoIterator<Item = Cap>) -> Self {
+        self.caps = caps.into_iter().collect();
+        self
     }
 
     /// Sets times and sizes.

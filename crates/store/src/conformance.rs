@@ -10,6 +10,7 @@
 //! mainstay_store::store_conformance!(sqlite, fresh);
 //! ```
 
+mod allowance;
 mod claiming;
 pub mod differential;
 mod draw;
@@ -284,6 +285,17 @@ behaviours! { $
         a_week_goes_in_bounded_pieces
         a_key_leads_to_a_run_whose_week_is_gone
         there_is_room_before_a_week_begins
+    }
+    allowance {
+        a_chunk_is_counted_as_it_is_given
+        a_lease_that_does_not_fit_is_refused_and_changes_nothing
+        a_repeated_lease_or_report_counts_nothing_twice
+        what_a_dead_worker_did_not_report_counts_as_spent
+        a_session_that_expired_gets_and_gives_nothing
+        a_closed_session_keeps_what_it_did_not_return
+        a_new_period_is_a_new_account
+        what_was_given_up_as_lost_and_comes_late_is_refused
+        racing_leases_never_pass_the_cap
     }
 }
 

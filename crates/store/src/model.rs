@@ -5,8 +5,9 @@
 //! ([`MemoryStore`]). Where this file is slow and obvious, that is on purpose.
 //!
 //! In reading order: [`runs`] (starting, the queue), `claim`, `append` (the fence), `inbox`
-//! (messages both ways, timers, decisions), `sessions`, `index`.
+//! (messages both ways, timers, decisions), `sessions`, `index`, `allowance` (shared caps).
 
+mod allowance;
 mod append;
 mod claim;
 mod inbox;
@@ -21,6 +22,7 @@ mod weeks;
 use std::collections::{BTreeMap, BTreeSet};
 
 use mainstay_core::{
+    allowance::{AccountKey, Tally},
     digest::Digest,
     flow::{FlowDefinition, FlowVersion},
     id::{ReviewId, RunId, SessionId},
@@ -61,6 +63,9 @@ pub struct Model {
     /// What runs that moved left: their tenant and their journal.
     left: BTreeMap<RunId, (String, Vec<JournalRow>)>,
     duties: BTreeMap<String, Duty>,
+    accounts: BTreeMap<AccountKey, Tally>,
+    /// What each session was given of each account, and the last turn; a row outlives its session.
+    leases: BTreeMap<(AccountKey, SessionId), (Tally, u64)>,
 }
 
 /// Who has a duty, for the how manieth time it was given, and until when.
@@ -169,6 +174,9 @@ impl Model {
             O::LendPayloads(wish) => Reply::LendPayloads(self.lend_payloads(wish)),
             O::Rehome(wish) => Reply::Rehome(self.rehome(wish)?),
             O::DropWeek(wish) => Reply::DropWeek(self.drop_week(wish)),
+            O::LeaseChunk(wish) => Reply::LeaseChunk(self.lease_chunk(now, wish)?),
+            O::ReportChunk(report) => Reply::ReportChunk(self.report_chunk(now, report)?),
+            O::Accounts(wish) => Reply::Accounts(self.accounts(now, *wish)),
         })
     }
 

@@ -5,6 +5,7 @@
 //! its lock. Nothing here polls, and nothing is notified inside a transaction that writes: hints
 //! go through a connection of their own.
 
+mod allowance;
 mod append;
 mod claim;
 mod connect;

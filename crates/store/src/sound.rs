@@ -4,6 +4,7 @@
 //! refuses all refuse, by the same function, so that a run never depends on where it was tested.
 
 use mainstay_core::{
+    allowance::AccountKey,
     id::RunId,
     journal::JournalRow,
     store::{
@@ -111,6 +112,11 @@ pub(crate) fn delivery(delivery: &Delivery) -> Result<(), StoreError> {
 /// Says why a session can never be opened, if so.
 pub(crate) fn session(session: &OpenSession) -> Result<(), StoreError> {
     refuse(None, session.lanes.iter().map(|l| l.name.as_str()).chain([session.name.as_str()]))
+}
+
+/// Says why there can be no such account, if so.
+pub(crate) fn account(account: &AccountKey) -> Result<(), StoreError> {
+    refuse(None, [account.scope.as_str()])
 }
 
 fn refuse<'a>(

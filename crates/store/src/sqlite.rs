@@ -4,6 +4,7 @@
 //! never wait for the writer. Several processes may open one file; SQLite puts their writers in
 //! order, and one that waits longer than the busy timeout gets [`StoreError::Locked`].
 
+mod allowance;
 mod append;
 mod claim;
 mod error;
@@ -191,7 +192,8 @@ impl Store for SqliteStore {
             | Operation::Unexplained(())
             | Operation::MakeWeeks(())
             | Operation::Weeks(_)
-            | Operation::WeekRuns(_) => self.read(&operation).await,
+            | Operation::WeekRuns(_)
+            | Operation::Accounts(_) => self.read(&operation).await,
             Operation::ListRuns(_) => {
                 // Nobody runs a projection beside an embedded store: whoever looks brings the
                 // list up to date.
@@ -217,7 +219,9 @@ impl Store for SqliteStore {
             | Operation::Hold(_)
             | Operation::LendPayloads(_)
             | Operation::Rehome(_)
-            | Operation::DropWeek(_) => {
+            | Operation::DropWeek(_)
+            | Operation::LeaseChunk(_)
+            | Operation::ReportChunk(_) => {
                 let released = matches!(&operation, Operation::Append(parts) if gives_back(parts));
                 let reply = self.writer.execute(operation).await?;
                 if released || makes_ready(&reply) {

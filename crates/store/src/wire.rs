@@ -1,6 +1,7 @@
 //! How values are written into columns, the same for both databases.
 
 use mainstay_core::{
+    allowance::Period,
     digest::Digest,
     id::{RunId, SessionId},
     journal::{Epoch, JournalRow, Position},
@@ -98,4 +99,9 @@ pub(crate) fn digest(blob: &[u8]) -> Result<Digest, StoreError> {
 /// Reads a status back.
 pub(crate) fn status(text: &str) -> Result<RunStatus, StoreError> {
     RunStatus::read(text).ok_or_else(|| StoreError::Corrupt(format!("status `{text}`")))
+}
+
+/// Reads a period back.
+pub(crate) fn period(text: &str) -> Result<Period, StoreError> {
+    Period::read(text).ok_or_else(|| StoreError::Corrupt(format!("period `{text}`")))
 }

@@ -31,7 +31,7 @@ impl Limits {
     }
 
     /// Returns whether a limit bounds this dimension: its own, or one on a total it is part of.
-    pub(super) fn speak_of(&self, dimension: Dimension) -> bool {
+    pub(crate) fn speak_of(&self, dimension: Dimension) -> bool {
         let bounds = |limited: &Dimension| {
             let named = *limited == dimension || limited.parts().contains(&dimension);
             named && self.get(*limited).is_some()

@@ -119,6 +119,12 @@ macro_rules! dimensions {
             /// Nothing.
             pub const ZERO: Self = Self { $($counted: 0,)* };
 
+            /// Makes a spend of what a rule says of each counted dimension.
+            #[must_use]
+            pub fn by(amount: impl Fn(Dimension) -> u64) -> Self {
+                Self { $($counted: amount(Dimension::$Counted),)* }
+            }
+
             /// Returns what was used of a dimension; levels and times are not used up.
             #[must_use]
             pub fn get(&self, dimension: Dimension) -> u64 {

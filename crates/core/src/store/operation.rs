@@ -20,6 +20,7 @@ use crate::{
 };
 
 pub use super::{
+    allowance::{AccountRow, AccountsAt, LeaseChunk, Leased, Lent, ReportChunk, Reported},
     append::{Append, Appended, OutboxMessage, RowChange},
     week::{DropWeek, DroppedWeek, HoldDuty, LendPayloads, Rehome, Rehoming, Term, WeekRuns},
 };
@@ -146,6 +147,13 @@ operations! {
     /// Drops a week: its journals, payloads and ended runs, with whatever those left behind. A week
     /// with an unfinished run that has not moved is kept.
     drop_week: DropWeek(DropWeek) -> DroppedWeek;
+    /// Gives a session a chunk of an account that many share, and counts it as given out in the same
+    /// transaction. Nothing but a report of that session, as long as it lives, takes any of it back.
+    lease_chunk: LeaseChunk(Box<LeaseChunk>) -> Leased;
+    /// Counts what a session has spent of an account, and takes back what it does not keep.
+    report_chunk: ReportChunk(ReportChunk) -> Reported;
+    /// Returns the accounts whose period holds a time, by scope and period.
+    accounts: Accounts(AccountsAt) -> Vec<AccountRow>;
 }
 
 /// A worker process that wants to drive runs.

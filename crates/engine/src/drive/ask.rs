@@ -139,7 +139,7 @@ impl Drive {
         callee: Callee,
     ) -> Result<Target, Failure> {
         match callee {
-            Callee::Model(wish) => self.model_target(*wish),
+            Callee::Model(wish) => self.model_target(position, *wish),
             Callee::Tool { name, arguments } => self.tool_target(position, &name, arguments),
             Callee::Once(work) => Ok(Target::Once(Some(work))),
         }
@@ -156,7 +156,7 @@ impl Drive {
     }
 
     pub(super) fn has_calls(&self, key: &StepKey) -> bool {
-        let waiting = self.waiting_calls.iter().any(|call: &Call| call.position.step == *key);
+        let waiting = self.unsent().any(|call: &Call| call.position.step == *key);
         waiting || self.calling.get(key).is_some_and(|count| *count > 0)
     }
 }

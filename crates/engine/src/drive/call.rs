@@ -21,7 +21,7 @@ use mainstay_core::{
 };
 use serde_json::Value;
 
-use super::open::panicked;
+use super::{allowance::Draw, open::panicked};
 use crate::{
     context::Request,
     live::{Live, LiveEvent},
@@ -48,6 +48,8 @@ pub(super) struct Call {
     pub(super) unsure: bool,
     pub(super) spend: Settlement,
     pub(super) reservation: Option<Reservation>,
+    /// What it holds of shared caps.
+    pub(super) draws: Vec<Draw>,
     pub(super) admission: Option<Admission>,
     pub(super) started_at: Timestamp,
     /// How long this attempt waits before it is sent.

@@ -140,7 +140,7 @@ impl Drive {
 
     /// Returns the compensation that stands next in line, if none is under way.
     pub(super) fn due_compensation(&self) -> Vec<StepKey> {
-        if !self.open.is_empty() || !self.calls.is_empty() || !self.waiting_calls.is_empty() {
+        if !self.open.is_empty() || !self.calls.is_empty() || self.unsent().next().is_some() {
             return Vec::new();
         }
         let now = self.book.now();

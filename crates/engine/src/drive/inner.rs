@@ -30,7 +30,7 @@ impl InnerAccount {
         let used_up = self.ledger.remaining(Dimension::Wall) == Some(0);
         let wall = Spend { wall: u64::from(used_up), ..*worst };
         let exhausted = self.ledger.clone().advance(&wall, &Spend::ZERO).err()?;
-        Some(Wait::Budget { exhausted, within: self.within.clone() })
+        Some(Wait::Budget { exhausted, within: self.within.clone(), cap: None })
     }
 
     pub(super) const fn limits(&self) -> &Limits {
@@ -85,7 +85,7 @@ impl Drive {
     pub(super) fn too_deep(&self, position: &EffectPosition) -> Option<Wait> {
         let deep = |(level, limits): (u64, Limits)| Ledger::new(limits).enter(level).err();
         let exhausted = self.book.run.levels(position).into_iter().find_map(deep)?;
-        Some(Wait::Budget { exhausted, within: None })
+        Some(Wait::budget(exhausted))
     }
 }
 

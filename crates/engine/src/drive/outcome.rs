@@ -34,7 +34,9 @@ impl Drive {
         let waits_for_room =
             |(_, wait): &(EffectPosition, Wait)| matches!(wait, Wait::Budget { .. });
         self.ask_again_due |= self.open.values().any(|s| s.held_by.iter().any(waits_for_room));
-        self.attempt_ended(call, end)
+        self.attempt_ended(call, end)?;
+        self.fit_allowance();
+        Ok(())
     }
 
     pub(super) fn attempt_ended(&mut self, mut call: Call, end: CallEnd) -> Result<(), Stop> {
@@ -48,6 +50,7 @@ impl Drive {
             // The outcome's entry charges the ledger; here only the reservation ends.
             self.book.run.ledger.settle(reservation, &Settlement::NOTHING);
         }
+        self.end_draws(&mut call, &used.total());
         match end {
             CallEnd::Reply(mut reply) => {
                 reply.cost = match &call.target {

@@ -22,6 +22,7 @@ use serde_json::Value;
 use super::{
     Drive, Stop,
     call::{Attempt, Call, CallEnd, Target},
+    spend::NotReserved,
 };
 use crate::context::{Callee, Request};
 
@@ -37,12 +38,18 @@ impl Drive {
         }
     }
 
-    pub(super) fn model_target(&self, request: ModelRequest) -> Result<Target, Failure> {
+    pub(super) fn model_target(
+        &self,
+        position: &EffectPosition,
+        request: ModelRequest,
+    ) -> Result<Target, Failure> {
         let failure = |f: ModelFailure| Failure::permanent(f.code(), f.to_string());
         let (id, provider) = self.desk.runtime.models.resolve(&request.model).map_err(failure)?;
         let unpriced = self.desk.runtime.models.price(&id).is_none();
-        if unpriced && self.book.run.ledger.limits().usd.is_some() {
-            let why = format!("`{id}` has no price, so the run's limit on money cannot be kept");
+        let limited = self.book.run.ledger.limits().usd.is_some();
+        if unpriced && (limited || self.money_is_capped(position)) {
+            let whose = if limited { "the run's limit" } else { "a cap" };
+            let why = format!("`{id}` has no price, so {whose} on money cannot be kept");
             return Err(Failure::permanent(Code::ModelUnpriced, why));
         }
         Ok(Target::Model { id, provider, request: Box::new(request) })
@@ -102,6 +109,7 @@ impl Drive {
             unsure,
             spend: Settlement::NOTHING,
             reservation: None,
+            draws: Vec::new(),
             admission: None,
             started_at: self.book.now(),
             delay: Duration::ZERO,
@@ -119,14 +127,18 @@ impl Drive {
     /// Budget, rate limit, breaker; then durability or intent.
     pub(super) fn admit(&mut self, mut call: Call) -> Result<(), Stop> {
         let worst = self.worst_case(&call);
-        match self.reserve(&call, &worst)? {
+        match self.reserve(&mut call, &worst)? {
             Ok(reservation) => {
                 self.drawn.insert(call.position.clone(), worst);
                 call.reservation = Some(reservation);
             }
-            Err(refused) => {
+            Err(NotReserved::LeaseFirst) => {
+                self.wanting.push(call);
+                return Ok(());
+            }
+            Err(NotReserved::Refused(refused)) => {
                 // Not made and not journaled: the step asks again when it is resumed.
-                self.hold(&call.position, refused);
+                self.hold(&call.position, *refused);
                 return Ok(());
             }
         }

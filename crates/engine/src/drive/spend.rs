@@ -14,29 +14,58 @@ use super::{
     inner::InnerAccount,
 };
 
+/// Why a call's worst case is not reserved.
+pub(super) enum NotReserved {
+    /// A limit does not allow it: the call waits for this.
+    Refused(Box<Wait>),
+    /// What the process has leased of a shared cap is too small: more is asked for first.
+    LeaseFirst,
+}
+
+impl NotReserved {
+    fn of_run(exhausted: Exhausted) -> Self {
+        Self::Refused(Box::new(Wait::budget(exhausted)))
+    }
+}
+
 impl Drive {
-    /// Reserves a call's worst case; the outer error ends the driver, the inner one is what a call
-    /// that is refused waits for.
+    /// Reserves a call's worst case; the outer error ends the driver, the inner one says why the
+    /// call is not made, or not yet.
     pub(super) fn reserve(
         &mut self,
-        call: &Call,
+        call: &mut Call,
         worst: &Spend,
-    ) -> Result<Result<Reservation, Wait>, Stop> {
-        let of_run = |exhausted| Wait::Budget { exhausted, within: None };
+    ) -> Result<Result<Reservation, NotReserved>, Stop> {
+        let limited = self.limited_at(&call.position, worst);
+        match self.hold_within_limits(call, worst, &limited) {
+            Ok(()) => Ok(self.reserve_of_run(&limited)?.map_err(NotReserved::of_run)),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    /// Everything but the run's own reservation, which may need a commit.
+    fn hold_within_limits(
+        &mut self,
+        call: &mut Call,
+        worst: &Spend,
+        limited: &Spend,
+    ) -> Result<(), NotReserved> {
         let now = self.book.now();
         let started = self.book.run.ledger.start_at(now).and_then(|()| self.within_wall());
-        if let Err(exhausted) = started {
-            return Ok(Err(of_run(exhausted)));
-        }
+        started.map_err(NotReserved::of_run)?;
         let inner = self.inner_accounts(&call.position);
         if let Some(refused) = inner.iter().find_map(|account| account.refuses(worst)) {
-            return Ok(Err(refused));
+            return Err(NotReserved::Refused(Box::new(refused)));
         }
-        let worst = self.limited_at(&call.position, worst);
-        match self.book.run.ledger.reserve(&worst) {
+        let held = self.hold_allowance(call, worst, limited).map_err(NotReserved::of_run)?;
+        if held { Ok(()) } else { Err(NotReserved::LeaseFirst) }
+    }
+
+    fn reserve_of_run(&mut self, limited: &Spend) -> Result<Result<Reservation, Exhausted>, Stop> {
+        match self.book.run.ledger.reserve(limited) {
             Ok(reservation) => Ok(Ok(reservation)),
-            Err(Refusal::Exhausted(exhausted)) => Ok(Err(of_run(exhausted))),
-            Err(Refusal::AdvanceFirst) => Ok(self.advance_and_reserve(&worst)?.map_err(of_run)),
+            Err(Refusal::Exhausted(exhausted)) => Ok(Err(exhausted)),
+            Err(Refusal::AdvanceFirst) => self.advance_and_reserve(limited),
         }
     }
 

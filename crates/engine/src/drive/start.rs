@@ -83,7 +83,7 @@ impl Drive {
 
     /// A step that only waits, with nothing of its own under way.
     fn rests(&self, key: &StepKey) -> bool {
-        let calling = self.waiting_calls.iter().any(|call| call.position.step == *key);
+        let calling = self.unsent().any(|call| call.position.step == *key);
         let Some(step) = self.open.get(key) else { return true };
         let waiting = match step.result {
             None => !step.cell.lock().awaited().is_empty(),
@@ -133,7 +133,7 @@ impl Drive {
         if let Err(exhausted) = self.book.run.ledger.enter(level)
             && !self.book.run.unwinding
         {
-            self.refused = Some(Wait::Budget { exhausted, within: None });
+            self.refused = Some(Wait::budget(exhausted));
             return Ok(());
         }
         let attempt = self.book.run.step(key).map_or(0, |step| step.attempt) + 1;

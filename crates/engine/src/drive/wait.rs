@@ -93,14 +93,14 @@ impl Drive {
         };
         let depth = self.book.run.depth();
         if let Err(exhausted) = self.book.run.ledger.enter(u64::from(depth) + 1) {
-            self.hold(&request.position, Wait::Budget { exhausted, within: None });
+            self.hold(&request.position, Wait::budget(exhausted));
             return Ok(());
         }
         let run_id = RunId::new(self.book.now(), self.derived(&request.position, b"child"));
         let limits = match self.book.run.ledger.clone().allot(&run_id.to_string(), &child.limits) {
             Ok(limits) => limits,
             Err(exhausted) => {
-                self.hold(&request.position, Wait::Budget { exhausted, within: None });
+                self.hold(&request.position, Wait::budget(exhausted));
                 return Ok(());
             }
         };
@@ -236,9 +236,9 @@ impl Drive {
         }
         for step in self.open.values() {
             for (position, wait) in &step.held_by {
-                if let Wait::Timer { due } = wait {
-                    self.book.side.timers.push((Self::recovery_key(position), *due));
-                }
+                // What holds a step and ends with time has no timer of an effect's own.
+                let key = || Self::recovery_key(position);
+                self.book.side.timers.extend(wait.ends_at().map(|due| (key(), due)));
             }
         }
         if let Some(deadline) = self.book.run.ledger.limits().deadline

@@ -1,6 +1,6 @@
 //! Loops that any worker may run, and run twice: takeover of the dead, timers, the outbox relay,
 //! the searchable list, the end of runs that nobody can drive, runs that wait for a
-//! worker, old weeks.
+//! worker, old weeks, what was spent of shared caps.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ use super::{
     proof::{Proof, Sign},
     revive, upkeep,
 };
-use crate::{drive::Desk, runtime::Runtime};
+use crate::{drive::Desk, purse::Returning, runtime::Runtime};
 
 /// Rows handled in one round.
 const ROUND: u32 = 256;
@@ -44,6 +44,7 @@ pub(super) fn start(desk: &Desk, end: &CancellationToken) -> JoinSet<()> {
     loops.spawn(control::ends(desk.clone(), end.clone()));
     loops.spawn(upkeep::upkeep(desk.clone(), end.clone()));
     loops.spawn(revive::revive(desk.clone(), end.clone()));
+    loops.spawn(chunks(desk.clone(), end.clone()));
     loops
 }
 
@@ -228,6 +229,17 @@ async fn take_over(desk: &Desk, row: &SessionRow, proof: Option<Proof>) -> Resul
     }
     proof.into_iter().for_each(Proof::retire);
     Ok(())
+}
+
+/// Tells the store as often as a beat what was spent of shared caps, and gives back what nobody needs
+/// here: another worker may.
+async fn chunks(desk: Desk, end: CancellationToken) {
+    if desk.runtime.caps.is_empty() {
+        return;
+    }
+    while pause(&desk, &end, desk.runtime.options.beat).await {
+        desk.purse.report(Returning::Idle).await;
+    }
 }
 
 async fn index(desk: Desk, end: CancellationToken) {

@@ -20,6 +20,7 @@ use crate::{
     error::EngineError,
     lease::Lease,
     patient::Patient,
+    purse::{Purse, Returning},
     runtime::Runtime,
 };
 
@@ -57,7 +58,9 @@ pub(super) async fn run(
     let committer = Committer::new(runtime.store.clone(), runtime.clock.clone(), lease.clone());
     let (wish, wishes) = watch::channel(Wish::Drive);
     let patient = Patient::new(runtime.store.clone(), runtime.clock.clone(), lease.clone());
-    let view = Runtime { store: Arc::new(patient), ..Runtime::clone(runtime) };
+    let patient = Arc::new(patient);
+    let purse = Arc::new(Purse::new(patient.clone(), lease.session()));
+    let view = Runtime { store: patient, ..Runtime::clone(runtime) };
     let desk = Desk {
         runtime: Arc::new(view),
         committer,
@@ -65,6 +68,7 @@ pub(super) async fn run(
         wish: wishes,
         nudges,
         places: Arc::default(),
+        purse,
     };
     let end = CancellationToken::new();
     let mut loops = background::start(&desk, &end);
@@ -86,6 +90,10 @@ pub(super) async fn run(
     session.drivers.shutdown().await;
     end.cancel();
     while loops.join_next().await.is_some() {}
+    if !lost {
+        // What is not given back now counts as spent.
+        session.desk.purse.report(Returning::All).await;
+    }
     if !lost && runtime.store.close_session(lease.session()).await.is_ok() {
         proof.into_iter().for_each(Proof::retire);
     }

@@ -10,6 +10,7 @@
 
 mod budgets;
 mod cancels;
+mod caps;
 mod commits;
 mod doubts;
 mod forks;

@@ -12,6 +12,7 @@ use std::{
 
 use async_trait::async_trait;
 use mainstay_core::{
+    allowance::Cap,
     fold::Projection,
     id::RunId,
     journal::Entry,
@@ -140,7 +141,7 @@ impl World {
     pub(crate) fn program(&self, write: impl FnOnce(&mut Program)) -> Rig {
         let mut program = Program::default();
         write(&mut program);
-        let Program { flows, tools, providers, options } = program;
+        let Program { flows, tools, providers, options, caps } = program;
         let models = ModelCatalog::new(Arc::new(Prices::bundled()));
         let models = providers.into_iter().fold(models, ModelCatalog::with_provider);
         let clock = Arc::new(Behind { clock: self.clock.clone(), lag: self.lag });
@@ -153,7 +154,7 @@ impl World {
             models,
             (Arc::new(tools), Arc::new(JsonSchemaCheck::default())),
         );
-        let runtime = Arc::new(runtime.with_options(options));
+        let runtime = Arc::new(runtime.with_options(options).with_caps(caps));
         Rig { runtime, clock: self.clock.clone() }
     }
 }
@@ -165,6 +166,7 @@ pub(crate) struct Program {
     tools: Shelf,
     providers: Vec<Arc<dyn Provider>>,
     pub(crate) options: Options,
+    pub(crate) caps: Vec<Cap>,
 }
 
 impl Program {

@@ -84,7 +84,7 @@ impl Exit {
             | C::ReviewClosed => Self::Conflict,
             C::StoreUnreachable | C::StoreLocked | C::Fenced => Self::Unreachable,
             C::Divergence | C::Quarantined | C::InDoubt => Self::Review,
-            C::BudgetReached | C::DeadlinePassed => Self::Budget,
+            C::BudgetReached | C::DeadlinePassed | C::CapReached => Self::Budget,
             C::Cancelled => Self::Cancelled,
             C::CompensationFailed => Self::Partial,
             C::NoWorkerForVersion => Self::Parked,

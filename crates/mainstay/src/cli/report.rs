@@ -2,7 +2,7 @@
 
 pub(crate) mod budget;
 mod document;
-mod spending;
+pub(crate) mod spending;
 
 use mainstay_core::{
     run::RunStatus,
@@ -98,7 +98,10 @@ fn stopped_by(view: &RunView, wait: &Wait) -> Option<CliError> {
     use mainstay_core::code::Code;
     let run_id = view.row.run_id;
     match wait {
-        Wait::Budget { exhausted, within } => {
+        Wait::Budget { exhausted, cap: Some(cap), .. } => {
+            Some(budget::cap_reached(view, exhausted, cap))
+        }
+        Wait::Budget { exhausted, within, cap: None } => {
             Some(budget::reached(view, exhausted, within.as_deref()))
         }
         Wait::Divergence(divergence) => {

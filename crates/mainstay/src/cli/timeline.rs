@@ -283,8 +283,13 @@ fn wait_text(now: Timestamp, wait: &Wait) -> String {
         }
         Wait::Child { run_id } => format!("{run_id}"),
         Wait::Retry { step, at } => format!("another attempt at {} in {}", step.step, within(*at)),
-        Wait::Budget { exhausted, within: None } => format!("a larger budget: {exhausted}"),
-        Wait::Budget { exhausted, within: Some(scope) } => {
+        Wait::Budget { exhausted, cap: Some(cap), .. } => {
+            format!("room in {cap}, in {}: {exhausted}", within(cap.again_at))
+        }
+        Wait::Budget { exhausted, within: None, cap: None } => {
+            format!("a larger budget: {exhausted}")
+        }
+        Wait::Budget { exhausted, within: Some(scope), cap: None } => {
             format!("a larger budget of {scope}: {exhausted}")
         }
         Wait::WorkerVersion { flow, .. } => format!("a worker with {flow}"),

@@ -14,8 +14,8 @@ use mainstay_core::{
     store::{
         Store, StoreError,
         operation::{
-            Appended, Beat, CreatedRun, Decided, Delivered, InboxRequest, JournalRequest,
-            Operation, Rehoming, Reply,
+            Appended, Beat, CreatedRun, Decided, Delivered, InboxRequest, JournalRequest, Leased,
+            Operation, Rehoming, Reply, Reported,
         },
         row::{IndexFilter, OutboxRow, ReviewFilter},
         week::DroppedWeek,
@@ -146,6 +146,9 @@ fn has_succeeded(reply: &Reply) -> bool {
         Reply::LendPayloads(count) => *count > 0,
         Reply::Rehome(rehoming) => *rehoming == Rehoming::Done,
         Reply::DropWeek(dropped) => *dropped == DroppedWeek::Gone,
+        Reply::LeaseChunk(leased) => matches!(leased, Leased::Granted(_)),
+        Reply::ReportChunk(reported) => *reported == Reported::Counted,
+        Reply::Accounts(rows) => !rows.is_empty(),
         Reply::Migrate(_)
         | Reply::Facts(_)
         | Reply::RegisterFlow(_)

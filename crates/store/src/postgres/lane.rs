@@ -278,5 +278,6 @@ const fn is_read(operation: &Operation) -> bool {
             | Operation::Unexplained(())
             | Operation::Weeks(_)
             | Operation::WeekRuns(_)
+            | Operation::Accounts(_)
     )
 }

@@ -11,10 +11,11 @@ const STEPS: &[(i64, &str, i64)] = &[
     (1, include_str!("../../migrations/postgres/0001_backbone.sql"), 1),
     (2, include_str!("../../migrations/postgres/0002_early_takeover.sql"), 2),
     (3, include_str!("../../migrations/postgres/0003_weeks.sql"), 3),
+    (4, include_str!("../../migrations/postgres/0004_budgets.sql"), 3),
 ];
 
 /// The version this program needs: that of the last step.
-pub(super) const WANTED: i64 = 3;
+pub(super) const WANTED: i64 = 4;
 
 /// The first version whose table says which programs may work with it.
 const SAYS_WHO: i64 = 3;

@@ -7,8 +7,8 @@ use mainstay_core::{
 };
 
 use super::{
-    append, claim, connect::Link, create, deliver, facts, failure::Failed, flows, index, migrate,
-    outbox, read, rehome, reviews, sessions, shared::Shared, timers, unexplained, weeks,
+    allowance, append, claim, connect::Link, create, deliver, facts, failure::Failed, flows, index,
+    migrate, outbox, read, rehome, reviews, sessions, shared::Shared, timers, unexplained, weeks,
 };
 
 /// Carries out one operation on one connection.
@@ -92,6 +92,15 @@ pub(super) async fn perform(
         }
         O::Rehome(wish) => Reply::Rehome(rehome::rehome(link.ready().await?, shared, wish).await?),
         O::DropWeek(wish) => Reply::DropWeek(weeks::drop_week(link.ready().await?, wish).await?),
+        O::LeaseChunk(wish) => {
+            Reply::LeaseChunk(allowance::lease_chunk(link.ready().await?, shared, wish).await?)
+        }
+        O::ReportChunk(report) => {
+            Reply::ReportChunk(allowance::report_chunk(link.ready().await?, shared, report).await?)
+        }
+        O::Accounts(wish) => {
+            Reply::Accounts(allowance::accounts(link.ready().await?, shared, *wish).await?)
+        }
     })
 }
 

@@ -12,13 +12,14 @@ const MIGRATIONS: &[(i64, &str, i64)] = &[
     (3, include_str!("../../migrations/sqlite/0003_weeks.sql"), 3),
     (4, include_str!("../../migrations/sqlite/0004_journal_in_order.sql"), 3),
     (5, include_str!("../../migrations/sqlite/0005_list_by_status.sql"), 3),
+    (6, include_str!("../../migrations/sqlite/0006_budgets.sql"), 3),
 ];
 
 /// The first version whose table says which programs may work with it.
 const SAYS_WHO: i64 = 3;
 
 /// The version this program needs.
-pub(super) const WANTED: i64 = 5;
+pub(super) const WANTED: i64 = 6;
 
 /// Returns the schema found. A version that does not say which programs may work with it suits its
 /// own alone.

@@ -103,6 +103,9 @@ impl Scope<'_> {
             O::LendPayloads(wish) => Reply::LendPayloads(self.lend_payloads(wish).await?),
             O::Rehome(wish) => Reply::Rehome(self.rehome(wish).await?),
             O::DropWeek(wish) => Reply::DropWeek(self.drop_week(wish).await?),
+            O::LeaseChunk(wish) => Reply::LeaseChunk(self.lease_chunk(wish).await?),
+            O::ReportChunk(report) => Reply::ReportChunk(self.report_chunk(report).await?),
+            O::Accounts(wish) => Reply::Accounts(self.accounts(*wish).await?),
         })
     }
 

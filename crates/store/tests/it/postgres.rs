@@ -225,11 +225,11 @@ async fn a_schema_that_is_missing_or_newer_is_named() {
     let clock = Arc::<ManualClock>::default();
     let store = open(database.url(), &clock).await;
     let store: &dyn Store = &store;
-    let missing = StoreError::Schema { found: 0, wanted: 3 };
+    let missing = StoreError::Schema { found: 0, wanted: 4 };
     assert_eq!(store.sessions(()).await, Err(missing.clone()));
     assert_eq!(store.append(vec![]).await, Err(missing));
     assert_eq!(store.facts(()).await.unwrap().schema.found, 0);
-    assert_eq!(store.migrate(()).await, Ok(3));
+    assert_eq!(store.migrate(()).await, Ok(4));
     assert_eq!(store.sessions(()).await, Ok(vec![]));
 
     let mut sql = PgConnection::connect(database.url()).await.unwrap();
@@ -239,12 +239,12 @@ async fn a_schema_that_is_missing_or_newer_is_named() {
         .unwrap();
     let newer = open(database.url(), &clock).await;
     let newer: &dyn Store = &newer;
-    let error = StoreError::Schema { found: 9, wanted: 3 };
+    let error = StoreError::Schema { found: 9, wanted: 4 };
     assert_eq!(newer.sessions(()).await, Err(error.clone()));
     assert_eq!(newer.migrate(()).await, Err(error));
 
     // Unless that program says that its migrations only add.
-    let adds = "UPDATE mainstay.schema_version SET oldest = 3 WHERE version = 9;
+    let adds = "UPDATE mainstay.schema_version SET oldest = 4 WHERE version = 9;
                 ALTER TABLE mainstay.runs ADD COLUMN planted text";
     sqlx::raw_sql(adds).execute(&mut sql).await.unwrap();
     assert_eq!(newer.sessions(()).await, Ok(vec![]));
@@ -260,7 +260,7 @@ async fn programs_that_migrate_at_once_agree() {
         let store: &dyn Store = store;
         store.migrate(())
     }));
-    assert_eq!(versions.await, [Ok(3), Ok(3), Ok(3), Ok(3)]);
+    assert_eq!(versions.await, [Ok(4), Ok(4), Ok(4), Ok(4)]);
 }
 
 #[tokio::test]

@@ -135,9 +135,9 @@ async fn a_file_of_a_newer_program_is_left_alone() {
     let mut other = stranger(path.clone()).await;
     other.execute("INSERT INTO mainstay_schema (version) VALUES (99)").await.unwrap();
     let refused = open(path.clone(), &clock).await.map(drop);
-    assert_eq!(refused, Err(StoreError::Schema { found: 99, wanted: 5 }));
+    assert_eq!(refused, Err(StoreError::Schema { found: 99, wanted: 6 }));
     // Unless that program says that its migrations only add.
-    other.execute("UPDATE mainstay_schema SET oldest = 5 WHERE version = 99").await.unwrap();
+    other.execute("UPDATE mainstay_schema SET oldest = 6 WHERE version = 99").await.unwrap();
     other.execute("ALTER TABLE mainstay_runs ADD COLUMN planted TEXT").await.unwrap();
     other.close().await.unwrap();
     let store: Arc<dyn Store> = Arc::new(open(path, &clock).await.unwrap());
@@ -160,9 +160,9 @@ async fn a_file_without_a_schema_can_be_looked_at_and_migrated() {
     other.close().await.unwrap();
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&path, as_it_is()).await.unwrap());
     let facts = store.facts(()).await.unwrap();
-    assert_eq!((facts.schema.found, facts.wanted, facts.durable), (0, 5, true));
-    assert_eq!(store.flows(()).await, Err(StoreError::Schema { found: 0, wanted: 5 }));
-    assert_eq!(store.migrate(()).await, Ok(5));
+    assert_eq!((facts.schema.found, facts.wanted, facts.durable), (0, 6, true));
+    assert_eq!(store.flows(()).await, Err(StoreError::Schema { found: 0, wanted: 6 }));
+    assert_eq!(store.migrate(()).await, Ok(6));
     assert_eq!(store.flows(()).await, Ok(vec![]));
 }
 

@@ -44,6 +44,8 @@ const fn manner(operation: &Operation) -> Option<Manner> {
         | Operation::LendPayloads(_)
         | Operation::Rehome(_)
         | Operation::DropWeek(_)
+        | Operation::LeaseChunk(_)
+        | Operation::ReportChunk(_)
         | Operation::Decide(_) => (true, true),
         Operation::Claim(_) | Operation::FireTimers(_) | Operation::Outbox(_) => (false, false),
         Operation::Migrate(())
@@ -60,7 +62,8 @@ const fn manner(operation: &Operation) -> Option<Manner> {
         | Operation::Hold(_)
         | Operation::MakeWeeks(())
         | Operation::Weeks(_)
-        | Operation::WeekRuns(_) => return None,
+        | Operation::WeekRuns(_)
+        | Operation::Accounts(_) => return None,
     };
     Some(Manner { known, repeatable, bears: false })
 }

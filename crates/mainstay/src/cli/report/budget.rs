@@ -1,13 +1,15 @@
 //! A budget stop, as people read it: where, what is kept, where it went, how to go on.
 
 use mainstay_core::{
+    allowance::CapReached,
     budget::{Dimension, Exhausted, Measure, Spend, amount},
+    code::Code,
     fold::steps::Phase,
 };
 use mainstay_engine::commands::RunView;
 
 use super::spending;
-use crate::cli::{count, error::CliError};
+use crate::cli::{count, error::CliError, span};
 
 /// Returns the stop as an error with the command that goes on.
 pub(super) fn reached(view: &RunView, exhausted: &Exhausted, within: Option<&str>) -> CliError {
@@ -22,6 +24,19 @@ pub(super) fn reached(view: &RunView, exhausted: &Exhausted, within: Option<&str
     CliError::new(exhausted.code(), format!("{exhausted}{whose}{}", place.unwrap_or_default()))
         .with_details([Some(kept), went].into_iter().flatten())
         .with_hint(format!("mainstay runs resume {} --budget {}", view.row.run_id, more(exhausted)))
+}
+
+/// Returns a stop at a shared cap: no top-up of the run moves it.
+pub(super) fn cap_reached(view: &RunView, exhausted: &Exhausted, cap: &CapReached) -> CliError {
+    let told = reached(view, exhausted, None);
+    let ends = span::date(cap.account.ends());
+    let shared = format!("{cap} ends {ends}; the run goes on by itself when there is room again.");
+    CliError { code: Code::CapReached, message: format!("{cap}: {}", told.message), ..told }
+        .with_details([shared])
+        .with_hint(format!(
+            "mainstay usage; raise the cap and `mainstay runs resume {}`",
+            view.row.run_id
+        ))
 }
 
 /// Returns what would let the refused call through.

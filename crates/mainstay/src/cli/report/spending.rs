@@ -43,7 +43,7 @@ fn largest_share<'a>(
 
 /// Returns what an entry says was used up, and for what. Tries that failed are charged in an entry
 /// of their own when their effect has no outcome yet.
-fn charge(entry: &Entry) -> Option<(&EffectPosition, &EffectHead, Spend)> {
+pub(crate) fn charge(entry: &Entry) -> Option<(&EffectPosition, &EffectHead, Spend)> {
     let (position, head, spend) = if let Entry::EffectSettled(settled) = entry {
         (&settled.position, &settled.head, settled.spend)
     } else if let Entry::EffectAttempted { position, head, spend, .. } = entry {

@@ -42,7 +42,12 @@ pub(super) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
     let by = shell.person(args.how.by.clone());
     match add {
         Some(add) => reader.top_up(run_id, add, &by).await?,
-        None => may_go_on(&row)?,
+        None => {
+            may_go_on(&row)?;
+            if waits_for_a_cap(&row) {
+                reader.retry(run_id, &by).await?;
+            }
+        }
     }
     go_on(&mut shell, reader, run_id, &args.how).await
 }
@@ -73,6 +78,11 @@ fn read(shell: &Shell, text: &str) -> Result<Limits, CliError> {
     })
 }
 
+fn waits_for_a_cap(row: &RunRow) -> bool {
+    let waits = row.wait.as_ref().map(|set| set.waits.as_slice()).unwrap_or_default();
+    waits.iter().any(|wait| matches!(wait, Wait::Budget { cap: Some(_), .. }))
+}
+
 /// Refuses what no driving would move.
 fn may_go_on(row: &RunRow) -> Result<(), CliError> {
     let refused = |why: String, hint: String| {
@@ -90,7 +100,9 @@ fn may_go_on(row: &RunRow) -> Result<(), CliError> {
                     format!("mainstay reviews show {review_id}"),
                 );
             }
-            Wait::Budget { exhausted, .. } => {
+            // A person may have raised the cap: the run looks again.
+            Wait::Budget { cap: Some(_), .. } => {}
+            Wait::Budget { exhausted, cap: None, .. } => {
                 let name = exhausted.dimension.name();
                 return refused(
                     format!("needs a larger budget: {exhausted}"),

@@ -1,5 +1,6 @@
 //! Draws operations that make sense often enough, and no sense often enough.
 
+mod allowance;
 mod parts;
 mod weeks;
 
@@ -102,6 +103,7 @@ impl Generator {
             81..85 => self.decide(world),
             85..88 => self.outbox(),
             88..92 => self.week(world)?,
+            92..95 => self.allowance(world),
             _ => self.read(world),
         })
     }
