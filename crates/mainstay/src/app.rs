@@ -4,6 +4,7 @@ use std::{fmt, process::ExitCode, sync::Arc};
 
 use futures::{FutureExt, future::BoxFuture};
 use mainstay_core::{
+    allowance::Cap,
     failure::StepError,
     model::{ModelId, Provider},
 };
@@ -46,6 +47,7 @@ pub struct App {
     pub(crate) opens: Vec<Open>,
     pub(crate) models: Vec<Arc<dyn Provider>>,
     pub(crate) default_model: Option<ModelId>,
+    pub(crate) budgets: Vec<Cap>,
     pub(crate) demo: Option<Arc<dyn Demo>>,
 }
 
@@ -109,6 +111,20 @@ impl App {
     /// Says what every tier stands for when neither the command line nor the environment does.
     pub fn default_model(mut self, model: ModelId) -> Self {
         self.default_model = Some(model);
+        self
+    }
+
+    /// Limits what runs may use together in a day or a month, across all workers.
+    ///
+    /// ```
+    /// # use mainstay::{App, budget::{Cap, CapScope, Limits, Period, Whose}};
+    /// let tenants = CapScope { tenant: Whose::Each, ..CapScope::default() };
+    /// let twenty = Limits { usd: Some(20_000_000), ..Limits::none() };
+    /// let app = App::new().budget(Cap::new(tenants, Period::Day, twenty)?);
+    /// # Ok::<(), mainstay::budget::CapError>(())
+    /// ```
+    pub fn budget(mut self, cap: Cap) -> Self {
+        self.budgets.push(cap);
         self
     }
 

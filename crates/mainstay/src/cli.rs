@@ -26,6 +26,7 @@ mod settle;
 mod shell;
 pub(crate) mod span;
 mod timeline;
+mod usage;
 mod version;
 mod worker;
 
@@ -91,6 +92,8 @@ enum Command {
     /// Check what exported journals prove, without the database
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Show what was spent, by whom, and how far each shared cap is used up
+    Usage(usage::Args),
     /// Find out what is wrong with the store, the workers or the runs
     Doctor,
     /// Measure durable steps against the database's own limit
@@ -175,6 +178,7 @@ fn perform(command: Command, shell: Shell) -> Result<Exit, CliError> {
         Command::Runs(command) => on_runtime(runs::run(shell, command)),
         Command::Reviews(command) => on_runtime(reviews::run(shell, command)),
         Command::Flows(command) => on_runtime(flows::run(shell, command)),
+        Command::Usage(args) => on_runtime(usage::run(shell, args)),
         Command::Doctor => on_runtime(doctor::run(shell)),
         Command::Migrate(args) => on_runtime(migrate::run(shell, args)),
         Command::Bench(args) => on_runtime(bench::run(shell, args)),

@@ -2,6 +2,7 @@
 
 mod app;
 mod bench;
+pub mod budget;
 mod cli;
 mod config;
 mod database;

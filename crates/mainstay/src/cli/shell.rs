@@ -105,7 +105,9 @@ impl Shell {
         let options = Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let flows = self.app.flows.clone();
-        Runtime::new(store, clock, entropy, flows, catalog, (tools, schema)).with_options(options)
+        Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
+            .with_options(options)
+            .with_caps(self.app.budgets.clone())
     }
 
     /// Returns what time it is, by this machine.

@@ -20,4 +20,5 @@ mod signals;
 mod store;
 mod stores;
 mod upgrades;
+mod usage;
 mod weeks;
