@@ -106,6 +106,27 @@ mod tests {
         span.strip_prefix(&open).and_then(|rest| rest.strip_suffix(&close)).unwrap()
     }
 
+    /// A recorded answer is found again although the mark is another one.
+    #[test]
+    fn a_mark_is_no_part_of_the_question() {
+        use mainstay_core::model::{ModelRequest, Tier};
+        let asked = |mark: Mark, letter: &str| {
+            ModelRequest::new(Tier::Fast)
+                .with_system(format!("Sort letters. {}", mark.instruction()))
+                .with_user(format!(
+                    "{} and {}",
+                    mark.span("mail", letter),
+                    mark.span("reply", "yes")
+                ))
+        };
+        let one = asked(Mark::new(1), "Where is\nmy \"parcel\"?").question_digest();
+        for random in 2..40 {
+            let other = asked(Mark::new(random), "Where is\nmy \"parcel\"?");
+            assert_eq!(other.question_digest(), one, "{random}");
+        }
+        assert_ne!(asked(Mark::new(1), "Where is it?").question_digest(), one);
+    }
+
     #[test]
     fn spaces_are_marked_and_lines_stay_lines() {
         let mark = Mark::new(7);

@@ -10,6 +10,7 @@ mod message;
 mod name;
 mod price;
 mod provider;
+mod question;
 mod repair;
 mod reply;
 mod request;

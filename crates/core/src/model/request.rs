@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Message, ModelName, Tier};
+use super::{Message, ModelName};
 use crate::digest::Digest;
 
 /// A tool the model may ask for.
@@ -229,13 +229,6 @@ impl ModelRequest {
         self
     }
 
-    /// Returns the digest of what is asked, whoever is asked: two requests that differ in nothing
-    /// but the model or tier have the same one.
-    #[must_use]
-    pub fn question_digest(&self) -> Digest {
-        Self { model: ModelName::Tier(Tier::Fast), ..self.clone() }.digest()
-    }
-
     /// Returns the digest of the request's canonical JSON.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -248,7 +241,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::model::{ToolCall, ToolResult};
+    use crate::model::{Tier, ToolCall, ToolResult};
 
     fn request() -> ModelRequest {
         let call = ToolCall::new("c1", "find", json!({"no": 7}));
@@ -294,14 +287,6 @@ mod tests {
         assert_eq!(request().digest(), request().digest());
         assert_ne!(request().digest(), request().with_seed(1).digest());
         assert_ne!(request().digest(), request().with_user("?").digest());
-    }
-
-    #[test]
-    fn the_same_question_to_another_model_is_the_same_question() {
-        let other = ModelRequest { model: Tier::Frontier.into(), ..request() };
-        assert_ne!(other.digest(), request().digest());
-        assert_eq!(other.question_digest(), request().question_digest());
-        assert_ne!(other.with_user("?").question_digest(), request().question_digest());
     }
 
     #[test]
