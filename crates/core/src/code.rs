@@ -119,6 +119,7 @@ codes! {
     ScriptNoRule = 4009, Config, "no rule of the scripted model fits the request";
     CassetteInvalid = 4010, Config, "the cassette cannot be read";
     NotRecorded = 4011, Config, "the cassette holds no answer to the request";
+    ModelKeyMissing = 4012, Config, "the key of the model's vendor is not set";
     ToolUnknown = 5001, Config, "no tool of that name";
     ToolNotGranted = 5002, Attention, "the step has no grant for the tool";
     ToolArguments = 5003, Attention, "the tool's arguments do not fit its schema";

@@ -11,7 +11,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    digest::Digest, failure::Failure, flow::StepName, payload::PayloadRef, time::Timestamp,
+    digest::Digest, failure::Failure, flow::StepName, model::ModelId, payload::PayloadRef,
+    time::Timestamp,
 };
 
 /// At most this many effects in one StepRun; the error says how to split the step.
@@ -237,6 +238,9 @@ pub struct FailedAttempt {
     pub at: Timestamp,
     /// Why it failed.
     pub failure: Failure,
+    /// The model that was asked; tries before there were chains, and those of tools, name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelId>,
 }
 
 #[cfg(test)]

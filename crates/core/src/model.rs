@@ -4,6 +4,8 @@
 //! Requests, replies and failures are journaled, so their JSON is a format: names are snake case,
 //! a field is added with a default and never changes its meaning.
 
+mod cache;
+mod candidates;
 mod catalog;
 mod failure;
 mod message;
@@ -15,7 +17,9 @@ mod repair;
 mod reply;
 mod request;
 
-pub use catalog::ModelCatalog;
+pub use cache::{CacheKey, CachePolicy, ResponseCache};
+pub use candidates::{Candidate, Candidates, ModelChain, Onward};
+pub use catalog::{ModelCatalog, Traffic};
 pub use failure::ModelFailure;
 pub use message::{Message, Part, Role, ToolCall, ToolResult};
 pub use name::{ModelId, ModelName, NotAModel, Tier};

@@ -1,24 +1,43 @@
-//! Rate limits and circuit breakers of this process, one per tool or model.
+//! Rate limits, places and circuit breakers of this process, one per tool or endpoint of models.
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use mainstay_core::{
     breaker::{Admission, Breaker, BreakerPolicy, BreakerState, Health, Unavailable},
+    model::{ModelId, Traffic},
+    port::Clock,
     retry::RetryBudget,
     time::Timestamp,
     tool::{RateGate, RateLimit},
 };
 
-/// Rate limits and circuit breakers by the name of what they stand before.
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Returns the name that the gates of a model's endpoint go by. All models of an endpoint share
+/// them: it is the vendor that is down, or that counts our calls.
+#[must_use]
+pub fn endpoint(model: &ModelId) -> String {
+    format!("endpoint:{}", model.provider())
+}
+
+/// A place at an endpoint, free again when this is dropped.
+#[derive(Debug)]
+#[must_use = "the place is free again when this is dropped"]
+pub struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+/// Rate limits, places and circuit breakers by the name of what they stand before.
 #[derive(Debug, Default)]
 pub struct Gates {
     breakers: Mutex<HashMap<String, Breaker>>,
     rates: Mutex<HashMap<String, RateGate>>,
     retries: Mutex<HashMap<String, RetryBudget>>,
+    places: Mutex<HashMap<String, Arc<Semaphore>>>,
 }
 
 impl Gates {
@@ -61,6 +80,32 @@ impl Gates {
         let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
         let gate = rates.entry(name.to_owned()).or_insert_with(|| RateGate::new(limit));
         gate.admit(now).err().unwrap_or_default()
+    }
+
+    /// Waits for a place among the calls that may be under way at an endpoint, and then for its rate.
+    /// Whoever gives up waiting has taken neither.
+    pub async fn place(&self, name: &str, traffic: &Traffic, clock: &dyn Clock) -> Place {
+        let permit = match traffic.concurrency {
+            // A semaphore of ours is never closed.
+            Some(most) => self.semaphore(name, most).acquire_owned().await.ok(),
+            None => None,
+        };
+        if let Some(limit) = traffic.rate {
+            loop {
+                let wait = self.wait_for(name, limit, clock.now());
+                if wait.is_zero() {
+                    break;
+                }
+                clock.sleep(wait).await;
+            }
+        }
+        Place { _permit: permit }
+    }
+
+    fn semaphore(&self, name: &str, most: u32) -> Arc<Semaphore> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS).max(1);
+        Arc::clone(places.entry(name.to_owned()).or_insert_with(|| Arc::new(Semaphore::new(most))))
     }
 
     /// Returns every breaker's state by name.

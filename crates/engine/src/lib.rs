@@ -1,5 +1,6 @@
 //! Drives runs: claim, lease, one run's steps, the single effect pipeline, background loops.
 
+pub mod cache;
 pub mod commands;
 mod commit;
 pub mod context;

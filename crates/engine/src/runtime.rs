@@ -4,14 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
     allowance::Cap,
-    model::ModelCatalog,
+    model::{ModelCatalog, ResponseCache},
     port::{Broker, Clock, Entropy},
     schema::SchemaCheck,
     store::Store,
     tool::ToolCatalog,
 };
 
-use crate::{flows::Flows, gate::Gates, live::Live};
+use crate::{cache::ReplyCache, flows::Flows, gate::Gates, live::Live};
 
 /// Times and sizes; the defaults are those of `store.md`.
 #[derive(Debug, Clone)]
@@ -98,8 +98,10 @@ pub struct Runtime {
     pub tools: Arc<dyn ToolCatalog>,
     /// The JSON Schema checker.
     pub schema: Arc<dyn SchemaCheck>,
-    /// Rate limits and circuit breakers of this process.
+    /// Rate limits, places and circuit breakers of this process.
     pub gates: Arc<Gates>,
+    /// Answers of models that may be given again.
+    pub cache: Arc<dyn ResponseCache>,
     /// Live events beside the journal; lossy.
     pub live: Live,
     /// The bus that takes emitted events.
@@ -137,6 +139,7 @@ impl Runtime {
             tools,
             schema,
             gates: Arc::default(),
+            cache: Arc::new(ReplyCache::default()),
             broker: Arc::new(live.clone()),
             live,
             caps: Arc::default(),

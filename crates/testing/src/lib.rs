@@ -3,7 +3,8 @@
 //! In reading order: [`clock`] stands still until a test moves it; [`world`] is what tools act
 //! upon; [`rig`] puts a program up on a store; [`crash`] crashes it everywhere; [`schedule`] lets
 //! everything go wrong that a seed draws; [`invariants`] are
-//! what must hold afterwards; [`postgres`] is a real server for a moment.
+//! what must hold afterwards; [`model_server`] is a vendor on this machine; [`postgres`] is a real
+//! server for a moment.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -13,6 +14,7 @@
 pub mod clock;
 pub mod crash;
 pub mod invariants;
+pub mod model_server;
 pub mod postgres;
 pub mod rig;
 pub mod schedule;

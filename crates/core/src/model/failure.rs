@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::ModelName;
+use super::{ModelName, Onward};
 use crate::{
     code::Code,
     failure::{Failure, Retryability},
@@ -127,6 +127,43 @@ impl ModelFailure {
         }
     }
 
+    /// Returns who may be asked after this: the table of the fallback chain.
+    ///
+    /// | failure | who may be asked | because |
+    /// |---|---|---|
+    /// | unavailable, 429, malformed, truncated, timed out | anyone | it says nothing about the request |
+    /// | refused with 401, 402, 403, 404 | others | the vendor refuses our key, account or model name |
+    /// | refused with another 4xx | nobody | the request is at fault; another vendor need not see it |
+    /// | a filter's refusal of the prompt | nobody | shopping for a vendor without a filter is not ours to do |
+    /// | the answer does not fit its schema | nobody | the model was told and tried again already |
+    /// | unknown, unpriced | nobody | the configuration is at fault, before anybody was asked |
+    /// | recorded in a cassette | anyone, or others where it was for good | whoever was asked next then stands in the cassette too |
+    /// | no answer in a cassette | nobody | nothing is asked that was not recorded |
+    /// | no rule of a script | nobody | a script that does not know a question is a test's error |
+    ///
+    /// A filter that ends an answer is no failure at all: the reply says `filtered`.
+    #[must_use]
+    pub const fn onward(&self) -> Onward {
+        match self {
+            Self::Unavailable { .. }
+            | Self::RateLimited { .. }
+            | Self::Malformed { .. }
+            | Self::Truncated
+            | Self::TimedOut { .. } => Onward::Anyone,
+            Self::Refused { status: 401..=404, .. } => Onward::Others,
+            Self::Recorded { failure } => match failure.retry {
+                Retryability::Retryable => Onward::Anyone,
+                Retryability::Permanent => Onward::Others,
+            },
+            Self::Refused { .. }
+            | Self::Schema { .. }
+            | Self::Unknown { .. }
+            | Self::Unpriced { .. }
+            | Self::NoRule { .. }
+            | Self::NotRecorded { .. } => Onward::Nobody,
+        }
+    }
+
     /// Returns how long the vendor asks us to wait before the next attempt.
     #[must_use]
     pub const fn retry_after(&self) -> Option<Duration> {
@@ -193,17 +230,22 @@ impl fmt::Display for ModelFailure {
 impl std::error::Error for ModelFailure {}
 
 /// A span as whole milliseconds, rounded up: waiting a little longer is never wrong.
-mod whole_millis {
+pub(super) mod whole_millis {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(span: &Duration, s: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::model) fn serialize<S: Serializer>(
+        span: &Duration,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
         let millis = span.as_micros().div_ceil(1_000);
         s.serialize_u64(u64::try_from(millis).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Duration, D::Error> {
+    pub(in crate::model) fn deserialize<'de, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<Duration, D::Error> {
         u64::deserialize(d).map(Duration::from_millis)
     }
 }

@@ -1,8 +1,8 @@
 //! What a request asks, whoever is asked: the digest by which a recorded answer is found again.
 //!
-//! Two things in a request say nothing about the question: the model or tier, and the mark of
-//! untrusted text, which is drawn anew for each call so that nobody outside can guess it. Both are
-//! taken out. The mark is known by the sentence that tells the model of it.
+//! Three things in a request say nothing about the question: the model or tier, for how long an
+//! answer is kept, and the mark of untrusted text, which is drawn anew for each call so that nobody
+//! outside can guess it. All are taken out. The mark is known by the sentence that tells the model of it.
 
 use super::{ModelName, ModelRequest, Tier};
 use crate::digest::{Digest, canonical};
@@ -15,10 +15,10 @@ const BOUNDARY: usize = 16;
 
 impl ModelRequest {
     /// Returns the digest of what is asked: two requests that differ in nothing but the model, the
-    /// tier or how untrusted text is marked have the same one.
+    /// tier, how long an answer is kept or how untrusted text is marked have the same one.
     #[must_use]
     pub fn question_digest(&self) -> Digest {
-        let question = Self { model: ModelName::Tier(Tier::Fast), ..self.clone() };
+        let question = Self { model: ModelName::Tier(Tier::Fast), cache: None, ..self.clone() };
         let text = canonical(&question).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         text.map_or_else(|| question.digest(), |text| Digest::of(unmarked(text).as_bytes()))
     }

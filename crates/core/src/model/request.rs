@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Message, ModelName};
+use super::{CachePolicy, Message, ModelName};
 use crate::digest::Digest;
 
 /// A tool the model may ask for.
@@ -129,6 +129,9 @@ pub struct ModelRequest {
     /// The prompt it was written from, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<PromptRef>,
+    /// Whether an answer to the same question may be given again, and how long; never when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CachePolicy>,
 }
 
 impl ModelRequest {
@@ -150,6 +153,7 @@ impl ModelRequest {
             seed: None,
             stop: Vec::new(),
             prompt: None,
+            cache: None,
         }
     }
 
@@ -226,6 +230,13 @@ impl ModelRequest {
     #[must_use]
     pub fn with_prompt(mut self, prompt: PromptRef) -> Self {
         self.prompt = Some(prompt);
+        self
+    }
+
+    /// Lets an answer to the same question be given again.
+    #[must_use]
+    pub fn with_cache(mut self, cache: CachePolicy) -> Self {
+        self.cache = Some(cache);
         self
     }
 

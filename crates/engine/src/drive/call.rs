@@ -10,10 +10,7 @@ use mainstay_core::{
     effect::{EffectHead, EffectPosition, FailedAttempt},
     failure::{Failure, Retryability},
     id::RunId,
-    model::{
-        CallContext, ModelFailure, ModelId, ModelReply, ModelRequest, Provider, StreamEvent,
-        StreamSink,
-    },
+    model::{Candidate, Candidates, ModelReply, ModelRequest, Onward},
     payload::Payload,
     retry::RetryPolicy,
     time::Timestamp,
@@ -21,16 +18,12 @@ use mainstay_core::{
 };
 use serde_json::Value;
 
-use super::{allowance::Draw, open::panicked};
-use crate::{
-    context::Request,
-    live::{Live, LiveEvent},
-    runtime::Runtime,
-};
+use super::{allowance::Draw, exchange::Sent, open::panicked};
+use crate::{context::Request, gate, lease::Lease, runtime::Runtime};
 
 /// What is called.
 pub(super) enum Target {
-    Model { id: ModelId, provider: Arc<dyn Provider>, request: Box<ModelRequest> },
+    Model { candidates: Candidates, request: Box<ModelRequest> },
     Tool { tool: Arc<dyn Tool>, arguments: Value },
     Once(Option<BoxFuture<'static, Result<Value, Failure>>>),
 }
@@ -54,13 +47,35 @@ pub(super) struct Call {
     pub(super) started_at: Timestamp,
     /// How long this attempt waits before it is sent.
     pub(super) delay: Duration,
+    /// After how long without an answer it is sent once more; both worst cases are reserved then.
+    pub(super) hedge_after: Option<Duration>,
+    /// How the other of two calls ended, when it was sent once more.
+    pub(super) beside: Option<Beside>,
+}
+
+/// The other of two calls.
+pub(super) struct Beside {
+    pub(super) attempt: u32,
+    pub(super) failure: Failure,
+    pub(super) charge: Charge,
+}
+
+/// What an attempt may have cost that brought no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Charge {
+    /// It was not sent.
+    Nothing,
+    /// It was sent and refused: a call, and nothing else.
+    Call,
+    /// Nobody knows: as much as it could have.
+    Worst,
 }
 
 /// How one attempt ended.
 pub(super) enum CallEnd {
     Reply(Box<ModelReply>),
     Value(Value),
-    Failed { failure: Failure, took_effect: TookEffect, may_have_cost: bool },
+    Failed { failure: Failure, took_effect: TookEffect, charge: Charge, onward: Onward },
 }
 
 impl Call {
@@ -73,6 +88,25 @@ impl Call {
             arguments: self.arguments,
         };
         (request, self.target)
+    }
+
+    /// Returns the model that this attempt asks.
+    pub(super) fn candidate(&self) -> Option<&Candidate> {
+        match &self.target {
+            Target::Model { candidates, .. } => Some(candidates.at(self.attempt)),
+            Target::Tool { .. } | Target::Once(_) => None,
+        }
+    }
+
+    /// Returns the name that this attempt's breaker and limits go by.
+    pub(super) fn gate(&self) -> Option<String> {
+        match &self.target {
+            Target::Model { candidates, .. } => {
+                Some(gate::endpoint(&candidates.at(self.attempt).model))
+            }
+            Target::Tool { tool, .. } => Some(format!("tool:{}", tool.spec().name)),
+            Target::Once(_) => None,
+        }
     }
 
     /// Returns whether any attempt may have acted, the last one having ended like this. Who knows
@@ -96,29 +130,45 @@ impl Target {
         matches!(self, Self::Tool { tool, .. } if tool.spec().needs_intent())
     }
 
-    /// The name its breaker and rate limit go by.
-    pub(super) fn gate(&self) -> Option<String> {
+    /// After how long an attempt is sent once more; the second is the attempt after it.
+    pub(super) fn hedge_after(&self, attempt: u32) -> Option<Duration> {
         match self {
-            Self::Model { id, .. } => Some(format!("model:{id}")),
-            Self::Tool { tool, .. } => Some(format!("tool:{}", tool.spec().name)),
-            Self::Once(_) => None,
+            Self::Model { candidates, .. } if attempt < candidates.most_attempts() => {
+                candidates.hedge_after()
+            }
+            Self::Model { .. } | Self::Tool { .. } | Self::Once(_) => None,
         }
     }
 
+    /// How often and how patiently it is tried again; models go by their chain instead.
     pub(super) fn retry(&self) -> RetryPolicy {
         match self {
-            Self::Model { .. } => RetryPolicy::default(),
             Self::Tool { tool, .. } => tool.spec().retry,
-            Self::Once(_) => RetryPolicy::never(),
+            Self::Model { .. } | Self::Once(_) => RetryPolicy::never(),
         }
     }
 }
 
 impl CallEnd {
     /// The end of a call whose answer nobody wants any more.
-    pub(super) fn unwanted() -> Self {
+    pub(super) fn unwanted(charge: Charge) -> Self {
         let failure = Failure::permanent(Code::Cancelled, "the run ends before the answer came");
-        Self::Failed { failure, took_effect: TookEffect::No, may_have_cost: true }
+        Self::Failed { failure, took_effect: TookEffect::No, charge, onward: Onward::Nobody }
+    }
+
+    /// The end of a call that nobody made.
+    pub(super) fn unsent() -> Self {
+        let failure = Failure::permanent(Code::Bug, "nothing was there to be sent");
+        let (charge, onward) = (Charge::Nothing, Onward::Nobody);
+        Self::Failed { failure, took_effect: TookEffect::No, charge, onward }
+    }
+}
+
+impl Beside {
+    /// The slower of two, whose answer nobody waits for.
+    pub(super) fn slower(attempt: u32, charge: Charge) -> Self {
+        let why = "another call of the same effect answered first";
+        Self { attempt, failure: Failure::retryable(Code::ModelUnavailable, why), charge }
     }
 }
 
@@ -127,20 +177,28 @@ pub(super) struct Attempt {
     pub(super) runtime: Arc<Runtime>,
     pub(super) run_id: RunId,
     pub(super) key: mainstay_core::effect::IdempotencyKey,
+    pub(super) lease: Arc<Lease>,
     pub(super) deadline: Timestamp,
     pub(super) timeout: Duration,
+    /// When it began, by the machine's own time.
+    pub(super) began: Duration,
+    pub(super) sent: Sent,
 }
 
 impl Call {
     /// Makes one attempt. What panics has failed, and may have acted.
     pub(super) async fn attempt(&mut self, at: &Attempt) -> CallEnd {
+        if matches!(self.target, Target::Model { .. }) {
+            return self.ask_model(at).await;
+        }
         let work = AssertUnwindSafe(self.work(at)).catch_unwind();
         match tokio::time::timeout(at.timeout, work).await {
             Ok(Ok(end)) => end,
             Ok(Err(panic)) => CallEnd::Failed {
                 failure: panicked(panic.as_ref()),
                 took_effect: TookEffect::Unknown,
-                may_have_cost: true,
+                charge: Charge::Worst,
+                onward: Onward::Nobody,
             },
             Err(_) => timed_out(at.timeout),
         }
@@ -149,13 +207,7 @@ impl Call {
     async fn work(&mut self, at: &Attempt) -> CallEnd {
         let (run_id, position) = (at.run_id, self.position.clone());
         match &mut self.target {
-            Target::Model { id, provider, request } => {
-                let sink = LiveSink { live: at.runtime.live.clone(), run_id, position };
-                let context = CallContext::new(at.key.to_string(), at.runtime.clock.clone())
-                    .with_attempt(self.attempt)
-                    .with_deadline(at.timeout);
-                model_end(provider.call(id, request, &context, &sink).await)
-            }
+            Target::Model { .. } => CallEnd::unsent(),
             Target::Tool { tool, arguments } => {
                 let (arguments, attempt) = (arguments.clone(), self.attempt);
                 let (key, deadline) = (at.key, at.deadline);
@@ -170,47 +222,13 @@ impl Call {
     }
 }
 
-struct LiveSink {
-    live: Live,
-    run_id: RunId,
-    position: EffectPosition,
-}
-
-impl StreamSink for LiveSink {
-    fn event(&self, event: StreamEvent) {
-        if self.live.is_heard() {
-            let (run_id, position) = (self.run_id, self.position.clone());
-            self.live.tell(LiveEvent::Stream { run_id, position, event });
-        }
-    }
-}
-
-fn model_end(result: Result<ModelReply, ModelFailure>) -> CallEnd {
-    match result {
-        Ok(reply) => CallEnd::Reply(Box::new(reply)),
-        Err(failure) => CallEnd::Failed {
-            took_effect: TookEffect::No,
-            may_have_cost: failure.may_have_cost(),
-            failure: Failure {
-                code: failure.code(),
-                message: failure.to_string(),
-                retry: if failure.is_retryable() {
-                    Retryability::Retryable
-                } else {
-                    Retryability::Permanent
-                },
-                retry_after: failure.retry_after(),
-            },
-        },
-    }
-}
-
 fn tool_end(result: Result<Value, ToolFailure>) -> CallEnd {
     match result {
         Ok(value) => CallEnd::Value(value),
         Err(failure) => CallEnd::Failed {
             took_effect: failure.took_effect,
-            may_have_cost: false,
+            charge: Charge::Call,
+            onward: Onward::Nobody,
             failure: failure.into_failure(),
         },
     }
@@ -219,9 +237,12 @@ fn tool_end(result: Result<Value, ToolFailure>) -> CallEnd {
 fn once_end(result: Result<Value, Failure>) -> CallEnd {
     match result {
         Ok(value) => CallEnd::Value(value),
-        Err(failure) => {
-            CallEnd::Failed { failure, took_effect: TookEffect::No, may_have_cost: false }
-        }
+        Err(failure) => CallEnd::Failed {
+            failure,
+            took_effect: TookEffect::No,
+            charge: Charge::Call,
+            onward: Onward::Nobody,
+        },
     }
 }
 
@@ -229,6 +250,7 @@ fn timed_out(after: Duration) -> CallEnd {
     CallEnd::Failed {
         failure: Failure::retryable(Code::ToolTimedOut, format!("no answer within {after:?}")),
         took_effect: TookEffect::Unknown,
-        may_have_cost: true,
+        charge: Charge::Worst,
+        onward: Onward::Nobody,
     }
 }

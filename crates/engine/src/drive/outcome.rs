@@ -9,16 +9,16 @@ use mainstay_core::{
     failure::{Failure, Retryability},
     journal::{EffectSettled, Entry},
     label::Label,
-    model::ModelReply,
+    model::Onward,
     payload::Payload,
     tool::{EffectClass, TookEffect},
     wait::Wait,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Drive, Stop, Wish,
-    call::{Call, CallEnd, Target},
+    call::{Beside, Call, CallEnd, Target},
 };
 
 /// Waits longer than this are rows, never sleeps: the step's own retry policy makes them.
@@ -41,8 +41,7 @@ impl Drive {
 
     pub(super) fn attempt_ended(&mut self, mut call: Call, end: CallEnd) -> Result<(), Stop> {
         self.report(&mut call, &end);
-        let worst = self.worst_case(&call);
-        let used = self.used(&call, &end, &worst);
+        let used = self.used(&call, &end);
         call.spend.spent = call.spend.spent.plus(&used.spent);
         call.spend.unknown = call.spend.unknown.plus(&used.unknown);
         self.drawn.remove(&call.position);
@@ -51,28 +50,39 @@ impl Drive {
             self.book.run.ledger.settle(reservation, &Settlement::NOTHING);
         }
         self.end_draws(&mut call, &used.total());
+        self.note_beside(&mut call);
         match end {
             CallEnd::Reply(mut reply) => {
-                reply.cost = match &call.target {
-                    Target::Model { id, .. } => {
-                        self.desk.runtime.models.price(id).map(|price| price.cost(&reply.usage))
-                    }
-                    Target::Tool { .. } | Target::Once(_) => None,
-                };
+                let price = call.candidate().and_then(|c| self.desk.runtime.models.price(&c.model));
+                reply.cost = price.map(|price| price.cost(&reply.usage));
+                self.keep_answer(&call, &reply);
                 let about = self.about_model(&call, &reply);
                 let value = serde_json::to_value(&reply).unwrap_or_default();
                 self.settle(call, Ok(value), about)
             }
             CallEnd::Value(value) => self.settle(call, Ok(value), Value::Null),
-            CallEnd::Failed { failure, took_effect, .. } => {
-                self.attempt_failed(call, failure, took_effect)
+            CallEnd::Failed { failure, took_effect, onward, .. } => {
+                self.attempt_failed(call, failure, took_effect, onward)
             }
         }
     }
 
+    /// Of two calls only one can be the outcome; the other one is an attempt that did not lead to
+    /// it. Where both failed, the later one is the last.
+    fn note_beside(&self, call: &mut Call) {
+        let Target::Model { candidates, .. } = &call.target else { return };
+        let Some(Beside { attempt, failure, .. }) = &call.beside else { return };
+        call.failed.push(FailedAttempt {
+            attempt: *attempt,
+            at: self.book.now(),
+            failure: failure.clone(),
+            model: Some(candidates.at(*attempt).model.clone()),
+        });
+    }
+
     /// Tells the breaker how the other side is.
     fn report(&self, call: &mut Call, end: &CallEnd) {
-        let (Some(admission), Some(gate)) = (call.admission.take(), call.target.gate()) else {
+        let (Some(admission), Some(gate)) = (call.admission.take(), call.gate()) else {
             return;
         };
         let health = match end {
@@ -84,17 +94,6 @@ impl Drive {
         self.desk.runtime.gates.report(&gate, admission, health, self.book.now());
     }
 
-    fn about_model(&self, call: &Call, reply: &ModelReply) -> Value {
-        let Target::Model { id, .. } = &call.target else { return Value::Null };
-        json!({
-            "model": id.to_string(),
-            "served": reply.model,
-            "finish": reply.finish,
-            "usage": reply.usage,
-            "prices": self.desk.runtime.models.price_version(),
-        })
-    }
-
     /// A failed attempt is not an outcome: it is tried again, or it is reconciled, or it is in
     /// doubt, or it is the outcome after all.
     fn attempt_failed(
@@ -102,22 +101,30 @@ impl Drive {
         mut call: Call,
         failure: Failure,
         took_effect: TookEffect,
+        onward: Onward,
     ) -> Result<(), Stop> {
         let class = call.target.class();
         let random = self.jitter(&format!("{}@{}", call.position, call.attempt));
         let wanted = !self.timeout(&call).is_zero() && !self.book.run.unwinding;
-        let again = call
-            .target
-            .retry()
-            .next(call.attempt, failure.retry, random, failure.retry_after)
-            .filter(|_| wanted);
-        let failed =
-            FailedAttempt { attempt: call.attempt, at: self.book.now(), failure: failure.clone() };
+        let failed = FailedAttempt {
+            attempt: call.attempt,
+            at: self.book.now(),
+            failure: failure.clone(),
+            model: call.candidate().map(|candidate| candidate.model.clone()),
+        };
+        let again = match &call.target {
+            Target::Model { .. } => self.next_model(&call, &failed, onward, random),
+            Target::Tool { .. } | Target::Once(_) => {
+                let policy = call.target.retry();
+                policy.next(call.attempt, failure.retry, random, failure.retry_after)
+            }
+        };
+        let again = again.filter(|_| wanted);
         let draining = *self.desk.wish.borrow() == Wish::Drain;
         let may_repeat = took_effect == TookEffect::No || class.repeat_is_harmless();
         let at_once = again.filter(|delay| *delay <= LONGEST_WAIT && may_repeat && !draining);
         let unknown = call.took_effect(took_effect, &failure) == TookEffect::Unknown;
-        match at_once.filter(|_| self.affords_retry(&call)) {
+        match at_once.filter(|_| self.affords(&call)) {
             Some(delay) => {
                 call.failed.push(failed);
                 call.unsure |= unknown;
@@ -127,23 +134,24 @@ impl Drive {
                 call.failed.push(failed);
                 self.unknown(call, failure, again)
             }
-            None => self.settle(call, Err(failure), Value::Null),
+            None => {
+                let about = self.about_failed(&call);
+                self.settle(call, Err(failure), about)
+            }
         }
     }
 
     fn try_again(&mut self, mut call: Call, delay: Duration) -> Result<(), Stop> {
         // Charged before the repeat is reserved: both count.
         self.keep_attempts(&call)?;
+        // The number of the attempt says which model is next, also to whoever goes on after a crash.
+        self.commit_due |= matches!(call.target, Target::Model { .. });
         call.failed.clear();
         call.spend = Settlement::NOTHING;
+        call.beside = None;
         call.attempt += 1;
         call.delay = delay;
         self.admit(call)
-    }
-
-    fn affords_retry(&self, call: &Call) -> bool {
-        let gate = call.target.gate();
-        gate.is_none_or(|gate| self.desk.runtime.gates.attempt(&gate, call.attempt + 1))
     }
 
     pub(super) fn keep_attempts(&mut self, call: &Call) -> Result<(), Stop> {
@@ -156,7 +164,7 @@ impl Drive {
         self.book.push(&entry, Vec::new())
     }
 
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         call: Call,
         result: Result<Value, Failure>,

@@ -1,5 +1,5 @@
 //! The single effect pipeline, for models and tools alike:
-//! grant → schema → budget → rate limit → breaker → durability of what came before, or intent →
+//! grant → schema → budget → cache → rate limit → breaker → durability of what came before, or intent →
 //! call with deadline and retries → outcome with settlement.
 //!
 //! Approvals, labels and policy join between schema and budget with the governed tool layer.
@@ -7,13 +7,13 @@
 use std::time::Duration;
 
 use mainstay_core::{
-    budget::Settlement,
+    budget::{Reservation, Settlement},
     code::Code,
     effect::EffectPosition,
     failure::Failure,
     journal::Entry,
     label::Label,
-    model::{ModelFailure, ModelRequest},
+    model::Onward,
     time::Timestamp,
     tool::{Denial, EffectClass, Grants, TookEffect, ToolSpec, gate},
 };
@@ -21,7 +21,8 @@ use serde_json::Value;
 
 use super::{
     Drive, Stop,
-    call::{Attempt, Call, CallEnd, Target},
+    call::{Attempt, Call, CallEnd, Charge, Target},
+    exchange::Sent,
     spend::NotReserved,
 };
 use crate::context::{Callee, Request};
@@ -36,23 +37,6 @@ impl Drive {
             Ok(target) => self.admit(self.new_call(request, target)),
             Err(denied) => self.deny(request, denied),
         }
-    }
-
-    pub(super) fn model_target(
-        &self,
-        position: &EffectPosition,
-        request: ModelRequest,
-    ) -> Result<Target, Failure> {
-        let failure = |f: ModelFailure| Failure::permanent(f.code(), f.to_string());
-        let (id, provider) = self.desk.runtime.models.resolve(&request.model).map_err(failure)?;
-        let unpriced = self.desk.runtime.models.price(&id).is_none();
-        let limited = self.book.run.ledger.limits().usd.is_some();
-        if unpriced && (limited || self.money_is_capped(position)) {
-            let whose = if limited { "the run's limit" } else { "a cap" };
-            let why = format!("`{id}` has no price, so {whose} on money cannot be kept");
-            return Err(Failure::permanent(Code::ModelUnpriced, why));
-        }
-        Ok(Target::Model { id, provider, request: Box::new(request) })
     }
 
     pub(super) fn tool_target(
@@ -113,6 +97,8 @@ impl Drive {
             admission: None,
             started_at: self.book.now(),
             delay: Duration::ZERO,
+            hedge_after: None,
+            beside: None,
         }
     }
 
@@ -124,11 +110,11 @@ impl Drive {
         traceless && self.book.run.step(&position.step).is_some_and(|step| step.interrupted)
     }
 
-    /// Budget, rate limit, breaker; then durability or intent.
+    /// Budget, cache, rate limit, breaker; then durability or intent.
     pub(super) fn admit(&mut self, mut call: Call) -> Result<(), Stop> {
-        let worst = self.worst_case(&call);
-        match self.reserve(&mut call, &worst)? {
+        match self.reserve_call(&mut call)? {
             Ok(reservation) => {
+                let worst = self.worst_case(&call);
                 self.drawn.insert(call.position.clone(), worst);
                 call.reservation = Some(reservation);
             }
@@ -142,27 +128,32 @@ impl Drive {
                 return Ok(());
             }
         }
+        if let Some(reply) = self.kept(&call) {
+            return self.settle_kept(call, reply);
+        }
         let now = self.book.now();
         if let Target::Tool { tool, .. } = &call.target
             && let Some(limit) = tool.spec().rate
-            && let Some(gate) = call.target.gate()
+            && let Some(gate) = call.gate()
         {
             call.delay = call.delay.max(self.desk.runtime.gates.wait_for(&gate, limit, now));
         }
-        if let Some(gate) = call.target.gate() {
+        if let Some(gate) = call.gate() {
             if call.attempt == 1 {
                 let _ = self.desk.runtime.gates.attempt(&gate, 1);
             }
             match self.desk.runtime.gates.admit(&gate, now) {
                 Ok(admission) => call.admission = Some(admission),
                 Err(open) => {
-                    let failure = Failure::retryable(Code::ToolUnavailable, open.to_string())
-                        .with_retry_after(Some(open.retry_after));
-                    let end = CallEnd::Failed {
-                        failure,
-                        took_effect: TookEffect::No,
-                        may_have_cost: false,
+                    let code = match &call.target {
+                        Target::Model { .. } => Code::ModelUnavailable,
+                        Target::Tool { .. } | Target::Once(_) => Code::ToolUnavailable,
                     };
+                    let failure = Failure::retryable(code, open.to_string())
+                        .with_retry_after(Some(open.retry_after));
+                    let (charge, onward) = (Charge::Nothing, Onward::Anyone);
+                    let took_effect = TookEffect::No;
+                    let end = CallEnd::Failed { failure, took_effect, charge, onward };
                     return self.attempt_ended(call, end);
                 }
             }
@@ -170,6 +161,21 @@ impl Drive {
         self.announce(&call)?;
         self.waiting_calls.push(call);
         Ok(())
+    }
+
+    /// Reserves what the call may cost at most. One that may be sent once more reserves both before
+    /// the first is sent, and is sent once where there is no room for two.
+    fn reserve_call(&mut self, call: &mut Call) -> Result<Result<Reservation, NotReserved>, Stop> {
+        call.hedge_after = call.target.hedge_after(call.attempt);
+        if call.hedge_after.is_some() {
+            let both = self.worst_case(call);
+            if let Ok(reservation) = self.reserve(call, &both)? {
+                return Ok(Ok(reservation));
+            }
+            call.hedge_after = None;
+        }
+        let worst = self.worst_case(call);
+        self.reserve(call, &worst)
     }
 
     /// Journals an intent where the effect class asks for one, and sees to it that everything the
@@ -245,7 +251,16 @@ impl Drive {
         let (run_id, key) = (self.book.run.run_id, call.position.key(self.book.run.key_root));
         let deadline = self.deadline(&call, timeout);
         let timeout = timeout.min(deadline.since(self.book.now().after(call.delay)));
-        let attempt = Attempt { runtime: runtime.clone(), run_id, key, deadline, timeout };
+        let attempt = Attempt {
+            runtime: runtime.clone(),
+            run_id,
+            key,
+            lease: lease.clone(),
+            deadline,
+            timeout,
+            began: Duration::ZERO,
+            sent: Sent::default(),
+        };
         self.calls.spawn(async move {
             if !call.delay.is_zero() {
                 runtime.clock.sleep(call.delay).await;
@@ -254,14 +269,16 @@ impl Drive {
                 // The driver finds out by itself; nothing may be sent any more.
                 std::future::pending::<()>().await;
             }
+            let attempt = Attempt { began: runtime.clock.boot(), ..attempt };
             // Only what reads may be dropped half-way; an action's answer is waited for.
             let unwanted = reads.cancelled_owned();
             let end = if call.target.class() == EffectClass::Read {
-                tokio::select! {
+                let answered = tokio::select! {
                     biased;
-                    end = call.attempt(&attempt) => end,
-                    () = unwanted => CallEnd::unwanted(),
-                }
+                    end = call.attempt(&attempt) => Some(end),
+                    () = unwanted => None,
+                };
+                answered.unwrap_or_else(|| call.dropped(&attempt))
             } else {
                 call.attempt(&attempt).await
             };

@@ -4,13 +4,13 @@ use mainstay_core::{
     budget::{Dimension, Exhausted, Refusal, Reservation, Settlement, Spend},
     effect::EffectPosition,
     journal::Entry,
-    model::Cost,
+    model::{Candidate, Cost, ModelReply},
     wait::Wait,
 };
 
 use super::{
     Drive, Stop,
-    call::{Call, CallEnd, Target},
+    call::{Call, CallEnd, Charge, Target},
     inner::InnerAccount,
 };
 
@@ -111,11 +111,22 @@ impl Drive {
         }
     }
 
+    /// Returns the most that a call can cost: both of them, where it may be sent twice.
     pub(super) fn worst_case(&self, call: &Call) -> Spend {
+        let worst = self.worst_of(call, call.attempt);
+        match call.hedge_after {
+            Some(_) => worst.plus(&self.worst_of(call, call.attempt + 1)),
+            None => worst,
+        }
+    }
+
+    /// Returns the most that one attempt can cost, at the price of the model it asks.
+    fn worst_of(&self, call: &Call, attempt: u32) -> Spend {
         match &call.target {
-            Target::Model { id, provider, request } => {
-                let input_tokens = provider.count_input(id, request);
-                let price = self.desk.runtime.models.price(id);
+            Target::Model { candidates, request } => {
+                let Candidate { model, provider } = candidates.at(attempt);
+                let input_tokens = provider.count_input(model, request);
+                let price = self.desk.runtime.models.price(model);
                 let cost = price.map(|p| p.worst_case(input_tokens, request.max_output_tokens));
                 Spend {
                     usd: cost.map_or(0, Cost::micros),
@@ -130,22 +141,41 @@ impl Drive {
         }
     }
 
-    pub(super) fn used(&self, call: &Call, end: &CallEnd, worst: &Spend) -> Settlement {
-        match (end, &call.target) {
-            (CallEnd::Reply(reply), Target::Model { id, .. }) => {
-                let price = self.desk.runtime.models.price(id);
-                Settlement::known(Spend {
-                    usd: price.map_or(0, |price| price.cost(&reply.usage).micros()),
-                    input_tokens: reply.usage.input_tokens,
-                    output_tokens: reply.usage.output_tokens,
-                    model_calls: 1,
-                    ..Spend::ZERO
-                })
-            }
-            (CallEnd::Failed { may_have_cost: true, .. }, _) => Settlement::unknown(*worst),
-            (_, Target::Model { .. }) => Settlement::known(Spend { model_calls: 1, ..Spend::ZERO }),
-            (_, Target::Tool { .. }) => Settlement::known(Spend { tool_calls: 1, ..Spend::ZERO }),
-            (_, Target::Once(_)) => Settlement::NOTHING,
+    /// Returns what an attempt has used, and the other call beside it if there was one.
+    pub(super) fn used(&self, call: &Call, end: &CallEnd) -> Settlement {
+        let own = match end {
+            CallEnd::Reply(reply) => self.answered(call, reply),
+            CallEnd::Value(_) => self.charged(call, call.attempt, Charge::Call),
+            CallEnd::Failed { charge, .. } => self.charged(call, call.attempt, *charge),
+        };
+        let Some(beside) = &call.beside else { return own };
+        let other = self.charged(call, beside.attempt, beside.charge);
+        Settlement {
+            spent: own.spent.plus(&other.spent),
+            unknown: own.unknown.plus(&other.unknown),
+        }
+    }
+
+    fn answered(&self, call: &Call, reply: &ModelReply) -> Settlement {
+        let price = call.candidate().and_then(|c| self.desk.runtime.models.price(&c.model));
+        Settlement::known(Spend {
+            usd: price.map_or(0, |price| price.cost(&reply.usage).micros()),
+            input_tokens: reply.usage.input_tokens,
+            output_tokens: reply.usage.output_tokens,
+            model_calls: 1,
+            ..Spend::ZERO
+        })
+    }
+
+    fn charged(&self, call: &Call, attempt: u32, charge: Charge) -> Settlement {
+        match charge {
+            Charge::Nothing => Settlement::NOTHING,
+            Charge::Worst => Settlement::unknown(self.worst_of(call, attempt)),
+            Charge::Call => Settlement::known(match &call.target {
+                Target::Model { .. } => Spend { model_calls: 1, ..Spend::ZERO },
+                Target::Tool { .. } => Spend { tool_calls: 1, ..Spend::ZERO },
+                Target::Once(_) => Spend::ZERO,
+            }),
         }
     }
 }

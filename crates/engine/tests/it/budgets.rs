@@ -31,7 +31,7 @@ async fn start(rig: &Rig, flow: &str, limits: Limits) -> mainstay_core::id::RunI
 }
 
 /// Folds the journal entry by entry: at no place is more spent or set aside than the limits allow.
-fn check_never_over(rig: &Rig, view: &RunView) {
+pub(crate) fn check_never_over(rig: &Rig, view: &RunView) {
     let wiring = &rig.runtime.flows.get(&view.row.flow).unwrap().wiring;
     let rows: Vec<_> = view.rows.iter().map(|(row, _)| row.clone()).collect();
     for end in 1..=rows.len() {

@@ -11,6 +11,7 @@
 mod budgets;
 mod cancels;
 mod caps;
+mod chains;
 mod commits;
 mod doubts;
 mod forks;

@@ -16,7 +16,7 @@ use mainstay_core::{
     fold::Projection,
     id::RunId,
     journal::Entry,
-    model::{ModelCatalog, Provider},
+    model::{ModelCatalog, ModelChain, Provider, Tier, Traffic},
     port::Clock,
     review::Decision,
     run::RunStatus,
@@ -141,9 +141,12 @@ impl World {
     pub(crate) fn program(&self, write: impl FnOnce(&mut Program)) -> Rig {
         let mut program = Program::default();
         write(&mut program);
-        let Program { flows, tools, providers, options, caps } = program;
+        let Program { flows, tools, providers, tiers, traffic, options, caps } = program;
         let models = ModelCatalog::new(Arc::new(Prices::bundled()));
         let models = providers.into_iter().fold(models, ModelCatalog::with_provider);
+        let models =
+            tiers.into_iter().fold(models, |all, (tier, chain)| all.with_tier(tier, chain));
+        let models = traffic.into_iter().fold(models, |all, (name, t)| all.with_traffic(name, t));
         let clock = Arc::new(Behind { clock: self.clock.clone(), lag: self.lag });
         let seed = self.programs.fetch_add(1, Ordering::Relaxed) + 1;
         let runtime = Runtime::new(
@@ -165,6 +168,8 @@ pub(crate) struct Program {
     pub(crate) flows: Flows,
     tools: Shelf,
     providers: Vec<Arc<dyn Provider>>,
+    tiers: Vec<(Tier, ModelChain)>,
+    traffic: Vec<(String, Traffic)>,
     pub(crate) options: Options,
     pub(crate) caps: Vec<Cap>,
 }
@@ -182,6 +187,18 @@ impl Program {
 
     pub(crate) fn provider(&mut self, provider: Arc<dyn Provider>) -> &mut Self {
         self.providers.push(provider);
+        self
+    }
+
+    /// Says which models a tier stands for.
+    pub(crate) fn tier(&mut self, tier: Tier, chain: ModelChain) -> &mut Self {
+        self.tiers.push((tier, chain));
+        self
+    }
+
+    /// Limits what an endpoint is asked at a time.
+    pub(crate) fn traffic(&mut self, endpoint: &str, traffic: Traffic) -> &mut Self {
+        self.traffic.push((endpoint.to_owned(), traffic));
         self
     }
 

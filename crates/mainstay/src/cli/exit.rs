@@ -71,6 +71,7 @@ impl Exit {
             | C::WriteInvalid
             | C::ModelUnknown
             | C::ModelUnpriced
+            | C::ModelKeyMissing
             | C::ScriptInvalid
             | C::CassetteInvalid
             | C::ToolUnknown

@@ -134,7 +134,7 @@ fn begun() -> Hand {
 fn a_model_call_shows_its_tokens_its_cost_and_its_failed_tries() {
     let failure = mainstay_core::failure::Failure::retryable(Code::ModelUnavailable, "status 503");
     let call = EffectSettled {
-        failed: vec![FailedAttempt { attempt: 1, at: at(40), failure }],
+        failed: vec![FailedAttempt { attempt: 1, at: at(40), failure, model: None }],
         spend: Settlement::known(Spend {
             usd: 300,
             input_tokens: 812,
