@@ -220,6 +220,7 @@ behaviours! { $
         a_run_that_waits_for_all_wakes_once
         an_urgent_message_wakes_a_run_that_waits_for_all
         a_released_run_is_queued_again
+        runs_that_one_commit_gives_back_stand_in_its_order
         a_run_cannot_end_while_a_message_is_unread
         an_ended_run_has_its_status_and_no_owner
         a_moved_run_waits_in_its_new_lane

@@ -169,3 +169,14 @@ pub(super) async fn a_moved_run_waits_in_its_new_lane(world: World) -> Verdict {
     let claimed = claimed.first().ok_or_else(|| absent("the moved run"))?;
     equal("the new lane", claimed.run.run_id, owner.run_id)
 }
+
+pub(super) async fn runs_that_one_commit_gives_back_stand_in_its_order(world: World) -> Verdict {
+    let mut owners = vec![world.owned().await?, world.owned().await?, world.owned().await?];
+    owners.reverse();
+    let back: Result<Vec<_>, _> = owners.iter().map(Owner::release).collect();
+    let answers = world.store.append(back?).await?;
+    equal("all are accepted", answers, vec![Appended::Accepted; 3])?;
+    let claimed = world.store.claim(world.wish(world.open().await?, 3)).await?;
+    let claimed: Vec<_> = claimed.iter().map(|claimed| claimed.run.run_id).collect();
+    equal("the order", claimed, owners.iter().map(|owner| owner.run_id).collect())
+}

@@ -77,14 +77,16 @@ pub(super) async fn of(
 pub(super) fn push_locks(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
     let changes: Vec<_> = changes(batch).collect();
     sql.push(
-        ", change(part, run_id, epoch, status, inbox_seen, wait, wake_after, checkpoint, lane, calm,
+        ", change(part, place, run_id, epoch, status, inbox_seen, wait, wake_after, checkpoint, lane, calm,
                 needs_run) AS MATERIALIZED (",
     );
     sql.push_values(&changes, |columns, change| {
         let part = change.map(|(_, part, _)| part.part);
         let part_number = change.map(|(n, ..)| *n);
+        let place = change.map(|(_, part, _)| i64::try_from(part.place).unwrap_or(i64::MAX));
         let change = change.map(|(.., change)| change);
         columns.push(part_number);
+        columns.push(place);
         columns.push(part.map(|p| p.run_id.uuid()));
         columns.push(part.map(|p| wire::int(p.epoch)));
         columns.push(change.and_then(|c| c.status).map(RunStatus::as_str));
@@ -155,12 +157,14 @@ pub(super) fn push_changes(sql: &mut Sql, home: Home, batch: &[Part<'_>]) {
             SELECT run_id FROM due WHERE status IS NOT NULL ORDER BY part)",
     );
     if changes(batch).any(|(.., change)| change.status == Some(RunStatus::Queued)) {
+        // Rows are locked in the order of runs, and the queue stands in the order in which the runs
+        // were given back.
         sql.push(
             ",
         queued AS (
             INSERT INTO mainstay.ready (run_id, lane, priority, tenant)
             SELECT run_id, new_lane, priority, tenant FROM due WHERE status = 'queued'
-            ORDER BY part ON CONFLICT DO NOTHING)",
+            ORDER BY place ON CONFLICT DO NOTHING)",
         );
     }
     push_ends(sql, batch);
