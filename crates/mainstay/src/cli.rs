@@ -5,6 +5,7 @@ mod bench;
 mod completion;
 mod confirm;
 mod count;
+mod crews;
 mod demo;
 mod doctor;
 pub(crate) mod error;
@@ -13,6 +14,7 @@ pub(crate) mod explain;
 mod flows;
 mod health;
 mod ids;
+mod import;
 mod input;
 mod interrupt;
 mod migrate;
@@ -67,6 +69,9 @@ pub(crate) struct Global {
     /// Print JSON, a document a line
     #[arg(long, global = true, conflicts_with = "json")]
     jsonl: bool,
+    /// Add the crew in this folder as the flow crew:NAME
+    #[arg(long, global = true, value_name = "FOLDER")]
+    crew: Vec<std::path::PathBuf>,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     color: ColorWhen,
@@ -89,6 +94,9 @@ enum Command {
     /// List, draw and check this program's flows
     #[command(subcommand)]
     Flows(flows::Command),
+    /// See what of another framework's files carries over
+    #[command(subcommand)]
+    Import(import::Command),
     /// Check what exported journals prove, without the database
     #[command(subcommand)]
     Audit(audit::Command),
@@ -109,7 +117,7 @@ enum Command {
 }
 
 /// Runs a command line.
-pub(crate) fn run<I, T>(app: App, arguments: I) -> Exit
+pub(crate) fn run<I, T>(mut app: App, arguments: I) -> Exit
 where
     I: IntoIterator<Item = T>,
     T: Into<OsString> + Clone,
@@ -129,6 +137,7 @@ where
     let output = Output::new(cli.global.format(), cli.global.color, no_color);
     let done = settings.and_then(|settings| {
         start_log(&settings)?;
+        crews::add(&mut app, &cli.global.crew)?;
         perform(cli.command, Shell::new(app, settings, output, &cli.global))
     });
     done.unwrap_or_else(|error| tell(&output, &error))
@@ -171,6 +180,7 @@ fn perform(command: Command, shell: Shell) -> Result<Exit, CliError> {
         Command::Completion(args) => completion::run(&shell, &args, Cli::command()),
         Command::Version => version::run(&shell),
         Command::Audit(command) => audit::run(&shell, &command),
+        Command::Import(command) => import::run(&shell, &command),
         Command::Flows(command) if !command.needs_store() => flows::look(&shell, &command),
         Command::Demo(args) => on_runtime(demo::run(shell, args)),
         Command::Run(args) => on_runtime(run::run(shell, args)),

@@ -1,9 +1,12 @@
-//! What a step's context offers beyond single effects: agents, whose turns and tool calls are
-//! effects of the step.
+//! What a step's context offers beyond single effects: agents and crews, whose turns and tool
+//! calls are effects of the step.
 
 use std::sync::Arc;
 
-use mainstay_agents::agent::{Agent, AgentReply, Assignment, Kit};
+use mainstay_agents::{
+    agent::{Agent, AgentReply, Assignment, Kit},
+    crew::{Crew, CrewOutput, Rules},
+};
 use mainstay_core::{
     effects::{Asked, Effects},
     failure::Failure,
@@ -45,6 +48,10 @@ pub trait Intelligence {
         assignment: Assignment,
         kit: Kit,
     ) -> Asked<'static, Result<AgentReply, Failure>>;
+
+    /// Lets a crew do its tasks. Checks and conditions that it names are looked up in `rules`.
+    #[must_use = "a crew gives its output when it is awaited"]
+    fn crew(&self, crew: &Crew, rules: &Rules) -> Asked<'static, Result<CrewOutput, Failure>>;
 }
 
 impl Intelligence for StepContext {
@@ -56,5 +63,9 @@ impl Intelligence for StepContext {
     ) -> Asked<'static, Result<AgentReply, Failure>> {
         let effects: Arc<dyn Effects> = Arc::new(self.clone());
         agent.work(effects, assignment, kit)
+    }
+
+    fn crew(&self, crew: &Crew, rules: &Rules) -> Asked<'static, Result<CrewOutput, Failure>> {
+        crew.work(Arc::new(self.clone()), rules)
     }
 }

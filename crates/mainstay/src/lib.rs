@@ -5,6 +5,7 @@ mod bench;
 pub mod budget;
 mod cli;
 mod config;
+mod crew_flow;
 mod database;
 pub mod demo;
 mod intelligence;
@@ -16,9 +17,11 @@ pub mod __private;
 
 pub use app::{App, Surroundings};
 pub use bench::chain::Chain;
+pub use crew_flow::CrewFlow;
 pub use database::DatabaseUrl;
 pub use intelligence::Intelligence;
 pub use mainstay_agents as agents;
+pub use mainstay_agents::crewai::Reading;
 pub use mainstay_core::{budget::Limits, run::RunStatus, wait::Wait};
 pub use mainstay_engine::{
     commands::StartRun,

@@ -1,7 +1,10 @@
 //! What a flow's author needs in scope: `use mainstay::prelude::*;`.
 
 pub use crate::intelligence::Intelligence;
-pub use mainstay_agents::agent::{Agent, AgentReply, Assignment, Kit, Skill, Source, Window};
+pub use mainstay_agents::{
+    agent::{Agent, AgentReply, Assignment, Kit, Skill, Source, Window},
+    crew::{Crew, CrewOutput, Demand, Member, Rules, Task},
+};
 pub use mainstay_core::{
     failure::{Failure, StepError},
     model::{FinishReason, Message, ModelReply, ModelRequest, Temperature, Tier},

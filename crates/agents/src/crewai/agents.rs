@@ -20,7 +20,8 @@ pub(super) fn read(name: &str, entry: &mut Entry<'_>, reading: &Reading) -> Memb
     let role = entry.required("role");
     let mut agent = Agent::new(name, role, entry.required("goal"));
     agent.backstory = entry.required("backstory");
-    agent.model = model.unwrap_or_else(|| ModelName::clone(&reading.default_model));
+    let only = reading.only_model.clone();
+    agent.model = only.or(model).unwrap_or_else(|| ModelName::clone(&reading.default_model));
     agent.grants = tools(entry, reading).unwrap_or_default();
     if let Some(turns) = entry.small_number("max_iter") {
         agent.turns = turns.max(1);

@@ -47,6 +47,7 @@ impl Project {
         let mut crew = Crew::new(settings.name.clone().unwrap_or_else(|| files.name.clone()));
         crew.members = members.into_iter().map(|(_, member)| member).collect();
         crew.tasks = tasks;
+        crew.delegations = reading.delegations.unwrap_or(crew.delegations);
         put_manager(&mut crew, &settings, &mut notes);
         let mut project = Self {
             report: report(&mut crew),
@@ -56,12 +57,12 @@ impl Project {
             notes,
             accept: reading.accept.clone(),
         };
-        project.check(files);
+        project.settle(files);
         Ok(project)
     }
 
     /// Checks the parts against each other, and puts the remarks in order.
-    fn check(&mut self, files: &Files) {
+    fn settle(&mut self, files: &Files) {
         for fault in self.crew.faults() {
             let (path, default) = match &fault.subject {
                 Subject::Crew if fault.field == "tasks" => (String::new(), &files.tasks),

@@ -39,7 +39,7 @@ pub(super) fn named(text: &str, models: &BTreeMap<String, ModelName>) -> Result<
     written.parse().map_err(|_| {
         format!(
             "`{text}` is no model: write `vendor/name`, a tier (`frontier`, `workhorse`, `fast`), or \
-             say under `[crews.models]` what it stands for"
+             say under `models` in `mainstay.yaml` what it stands for"
         )
     })
 }

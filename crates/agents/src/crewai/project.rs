@@ -10,14 +10,17 @@ use mainstay_core::{
     code::Code,
     failure::Failure,
     model::{ModelName, Tier},
+    tool::Grants,
 };
+use serde::Deserialize;
 use serde_json::{Map, Value};
+use serde_saphyr::Location;
 
 use super::{
     entry::Notes,
     fill,
     node::Source,
-    report::Report,
+    report::{Remark, Report},
     tasks::{TRIGGER, Trigger},
 };
 use crate::crew::{Crew, Process};
@@ -31,6 +34,10 @@ pub struct Reading {
     pub models: BTreeMap<String, ModelName>,
     /// The model of agents that name none.
     pub default_model: ModelName,
+    /// The model of every agent, whatever its file says, if it is set.
+    pub only_model: Option<ModelName>,
+    /// How often work may be handed on; the usual number when absent.
+    pub delegations: Option<u32>,
     /// What a tool is called here that has another name in the files.
     pub tools: BTreeMap<String, String>,
     /// Shapes of answers by name, in addition to those in the folder `schemas`.
@@ -47,6 +54,8 @@ impl Default for Reading {
             accept: Vec::new(),
             models: BTreeMap::new(),
             default_model: Tier::Workhorse.into(),
+            only_model: None,
+            delegations: None,
             tools: BTreeMap::new(),
             schemas: BTreeMap::new(),
             checks: BTreeSet::new(),
@@ -60,6 +69,34 @@ impl Reading {
     pub(super) fn tool(&self, name: &str) -> String {
         let name = name.strip_prefix("custom:").unwrap_or(name);
         self.tools.get(name).cloned().unwrap_or_else(|| name.to_owned())
+    }
+}
+
+/// What `mainstay.yaml` beside the files says: whatever a crew needs here and has no field for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Beside {
+    accept: Vec<String>,
+    models: BTreeMap<String, ModelName>,
+    default_model: Option<ModelName>,
+    tools: BTreeMap<String, String>,
+    delegations: Option<u32>,
+}
+
+impl Reading {
+    /// Adds what stands beside the files. What a caller gave comes first.
+    fn add(&mut self, beside: Beside) {
+        self.accept.extend(beside.accept);
+        beside.models.into_iter().for_each(|(from, to)| {
+            self.models.entry(from).or_insert(to);
+        });
+        beside.tools.into_iter().for_each(|(from, to)| {
+            self.tools.entry(from).or_insert(to);
+        });
+        if let Some(model) = beside.default_model {
+            self.default_model = model;
+        }
+        self.delegations = self.delegations.or(beside.delegations);
     }
 }
 
@@ -86,7 +123,8 @@ pub struct Project {
 
 impl Project {
     /// Reads the crew in a folder: `agents.yaml` and `tasks.yaml` in it, in its `config` or in
-    /// `src/NAME/config`, with `crew.yaml` or `crew.jsonc` if there is one.
+    /// `src/NAME/config`, with `crew.yaml` or
+    /// `crew.jsonc`, and `mainstay.yaml`, if they are there.
     ///
     /// What is wrong with the crew is in the [report](Self::report); [`Self::crew`] refuses it.
     ///
@@ -97,6 +135,9 @@ impl Project {
         let mut reading = reading.clone();
         for place in [&home, folder] {
             schemas(&place.join("schemas"), &mut reading.schemas)?;
+        }
+        if let Some(source) = first(folder, &home, &["mainstay.yaml", "mainstay.yml"])? {
+            reading.add(beside(&source)?);
         }
         let name = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
         let name = name.file_name().map_or_else(|| "crew".into(), |name| name.to_string_lossy());
@@ -120,6 +161,31 @@ impl Project {
         &self.report
     }
 
+    /// Returns every tool that the crew may call.
+    #[must_use]
+    pub fn grants(&self) -> Grants {
+        self.crew.grants()
+    }
+
+    /// Refuses a crew that cannot be used as it is.
+    ///
+    /// # Errors
+    /// Those of [`Report::check`], leaving out what was accepted.
+    pub fn check(&self) -> Result<(), Failure> {
+        self.report.check(&self.accept)
+    }
+
+    /// Returns what refuses the crew, leaving out what was accepted.
+    pub fn refusals(&self) -> impl Iterator<Item = &Remark> {
+        self.report.refusals(&self.accept)
+    }
+
+    /// Returns the inputs that the crew's files set themselves.
+    #[must_use]
+    pub const fn defaults(&self) -> &Map<String, Value> {
+        &self.defaults
+    }
+
     /// Returns the crew with its placeholders filled. The caller's inputs come before those that
     /// `crew.yaml` sets.
     ///
@@ -127,7 +193,7 @@ impl Project {
     /// `MS-1120` or `MS-1121`: something in the files forbids it. `MS-1122`: inputs are missing,
     /// each named with the place that asks for it.
     pub fn crew(&self, inputs: &Map<String, Value>) -> Result<Crew, Failure> {
-        self.report.check(&self.accept)?;
+        self.check()?;
         let mut all = self.defaults.clone();
         all.extend(inputs.clone());
         let mut crew = self.crew.clone();
@@ -234,6 +300,18 @@ fn first(folder: &Path, home: &Path, names: &[&str]) -> Result<Option<Source>, F
     let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
     let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
     Ok(Some(Source { name: name.into(), text: text.into() }))
+}
+
+fn beside(source: &Source) -> Result<Beside, Failure> {
+    if source.text.trim().is_empty() {
+        return Ok(Beside::default());
+    }
+    serde_saphyr::from_str(&source.text).map_err(|error| {
+        let place = source.place(error.location().unwrap_or(Location::UNKNOWN));
+        let told = error.without_snippet().to_string();
+        let problem = told.lines().next().unwrap_or_default();
+        Failure::permanent(Code::CrewInvalid, format!("{place}: {problem}"))
+    })
 }
 
 /// Adds the schemas of a folder, each by its file's name. What a caller gave stays.

@@ -50,7 +50,8 @@ pub(super) fn read(entry: &mut Entry<'_>, reading: &Reading) -> Settings {
         style: entry.word("process", &words),
         agents: entry.texts("agents"),
         tasks: entry.texts("tasks"),
-        manager_model: manager.map(|Llm { model, max_tokens: _ }| model),
+        manager_model: manager
+            .map(|Llm { model, max_tokens: _ }| reading.only_model.clone().unwrap_or(model)),
         manager_agent: entry.text("manager_agent"),
         inputs,
         on_tool_failure: tool_failures(entry),

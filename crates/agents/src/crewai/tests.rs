@@ -76,26 +76,26 @@ fn every_fault_is_listed_with_its_place() {
     check(
         "faulty",
         &expect![[r#"
-        agents.yaml:1:1: wrong: `agents.analyst.goal`: it is missing
-        agents.yaml:3:3: unknown: `agents.analyst.gaol`: no field has that name; did you mean `goal`?
-        agents.yaml:4:14: wrong: `agents.analyst.backstory`: a text is expected, and this is a list
-        agents.yaml:5:8: wrong: `agents.analyst.llm`: `my_model` is no model: write `vendor/name`, a tier (`frontier`, `workhorse`, `fast`), or say under `[crews.models]` what it stands for
-        agents.yaml:6:13: wrong: `agents.analyst.max_iter`: a whole number is expected, and this is a text
-        agents.yaml:7:3: unsupported: `agents.analyst.memory`: an agent of a crew starts each task with what its context gives it; instead: the memory of an agent that a step calls
-        agents.yaml:8:19: wrong: `agents.analyst.tools`: a name is expected, and this is a number
-        agents.yaml:9:14: wrong: `agents.analyst.guardrail`: no check `no_such_check` is registered, and one word is no demand
-        agents.yaml:11:9: wrong: `agents.critic`: a mapping of fields is expected, and this is a text
-        tasks.yaml:4:3: wrong: `tasks.first.agent`: there is no agent `analist`; did you mean `analyst`?
-        tasks.yaml:5:3: wrong: `tasks.first.context`: `second` and this task wait for each other
-        tasks.yaml:5:3: wrong: `tasks.first.context`: a task cannot wait for itself
-        tasks.yaml:5:3: wrong: `tasks.first.context`: there is no task `third`; there is `first` and `second`
-        tasks.yaml:6:16: wrong: `tasks.first.output_json`: there is no schema `Missing`: put it into `schemas/Missing.json` beside the files (`Missing.model_json_schema()` in Python prints it)
-        tasks.yaml:7:3: unsupported: `tasks.first.callbacks`: no Python is run; instead: a step of the flow around the crew
-        tasks.yaml:8:1: wrong: `tasks.second.agent`: in a sequential crew each task has an agent
-        tasks.yaml:12:3: wrong: `tasks.second.output_file`: `../../etc/cron.d/x` leads out of the folder it is written to
-        tasks.yaml:13:14: wrong: `tasks.second.condition`: a condition has no `contain`; did you mean `contains`?
-        tasks.yaml:14:24: wrong: `tasks.second.tool_failure_policy`: `ignore` is none of `warn` and `raise`
-        tasks.yaml:15:3: unknown: `tasks.second.prioritty`: no field has that name"#]],
+            agents.yaml:1:1: wrong: `agents.analyst.goal`: it is missing
+            agents.yaml:3:3: unknown: `agents.analyst.gaol`: no field has that name; did you mean `goal`?
+            agents.yaml:4:14: wrong: `agents.analyst.backstory`: a text is expected, and this is a list
+            agents.yaml:5:8: wrong: `agents.analyst.llm`: `my_model` is no model: write `vendor/name`, a tier (`frontier`, `workhorse`, `fast`), or say under `models` in `mainstay.yaml` what it stands for
+            agents.yaml:6:13: wrong: `agents.analyst.max_iter`: a whole number is expected, and this is a text
+            agents.yaml:7:3: unsupported: `agents.analyst.memory`: an agent of a crew starts each task with what its context gives it; instead: the memory of an agent that a step calls
+            agents.yaml:8:19: wrong: `agents.analyst.tools`: a name is expected, and this is a number
+            agents.yaml:9:14: wrong: `agents.analyst.guardrail`: no check `no_such_check` is registered, and one word is no demand
+            agents.yaml:11:9: wrong: `agents.critic`: a mapping of fields is expected, and this is a text
+            tasks.yaml:4:3: wrong: `tasks.first.agent`: there is no agent `analist`; did you mean `analyst`?
+            tasks.yaml:5:3: wrong: `tasks.first.context`: `second` and this task wait for each other
+            tasks.yaml:5:3: wrong: `tasks.first.context`: a task cannot wait for itself
+            tasks.yaml:5:3: wrong: `tasks.first.context`: there is no task `third`; there is `first` and `second`
+            tasks.yaml:6:16: wrong: `tasks.first.output_json`: there is no schema `Missing`: put it into `schemas/Missing.json` beside the files (`Missing.model_json_schema()` in Python prints it)
+            tasks.yaml:7:3: unsupported: `tasks.first.callbacks`: no Python is run; instead: a step of the flow around the crew
+            tasks.yaml:8:1: wrong: `tasks.second.agent`: in a sequential crew each task has an agent
+            tasks.yaml:12:3: wrong: `tasks.second.output_file`: `../../etc/cron.d/x` leads out of the folder it is written to
+            tasks.yaml:13:14: wrong: `tasks.second.condition`: a condition has no `contain`; did you mean `contains`?
+            tasks.yaml:14:24: wrong: `tasks.second.tool_failure_policy`: `ignore` is none of `warn` and `raise`
+            tasks.yaml:15:3: unknown: `tasks.second.prioritty`: no field has that name"#]],
     );
 }
 

@@ -8,6 +8,7 @@ use mainstay_core::{budget::Limits, code::Code, flow::check::near, model::ModelI
 use mainstay_engine::{commands::StartRun, runtime::Runtime};
 
 use super::{
+    crews,
     error::CliError,
     exit::Exit,
     input,
@@ -19,7 +20,7 @@ use super::{
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// The flow
+    /// The flow, or crew:FOLDER for the crew in a folder
     flow: String,
     /// The input: a JSON file, `-` for standard input, or `key=value` pairs
     #[arg(long, short, num_args = 1.., value_name = "FILE|-|K=V")]
@@ -65,7 +66,8 @@ pub(crate) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
     }
 }
 
-async fn start_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError> {
+async fn start_and_drive(shell: &mut Shell, mut args: Args) -> Result<Exit, CliError> {
+    args.flow = crews::named(&mut shell.app, &args.flow, args.model.as_ref())?;
     known(shell, &args.flow)?;
     let wish = wish(shell, &args)?;
     let database = shell.database()?;

@@ -12,6 +12,7 @@ mod program;
 
 mod bad_input;
 mod cassettes;
+mod crews;
 mod doctor;
 mod input;
 mod reviews;

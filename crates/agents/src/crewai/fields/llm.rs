@@ -5,7 +5,7 @@ use super::{Field, supported, unsupported, without_effect};
 const SAMPLING: &str = "an agent leaves how words are chosen to the vendor's default";
 const CONFIGURED: &str =
     "vendors are reached as the configuration says, never as a crew's file says";
-const IN_CONFIG: &str = "set it for the vendor under `models` in `mainstay.toml`";
+const IN_CONFIG: &str = "set it for the vendor in the configuration";
 
 /// A language model.
 pub(in crate::crewai) const LLM: &[Field] = &[
