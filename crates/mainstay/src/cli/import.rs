@@ -84,14 +84,13 @@ pub(crate) fn run(shell: &Shell, command: &Command) -> Result<Exit, CliError> {
     let refusals = project.refusals().count();
     match output.format {
         Format::Json | Format::JsonLines => {
-            output.document(&Document::of(report, refusals == 0))?
+            output.document(&Document::of(report, refusals == 0))?;
         }
         Format::People => print(output, report)?,
     }
     if refusals > 0 {
-        let what = if refusals == 1 { "1 field refuses" } else { "fields refuse" };
-        let what = if refusals == 1 { what.to_owned() } else { format!("{refusals} {what}") };
-        output.note(format!("{what} the crew `{}`", report.name));
+        let fields = if refusals == 1 { "field refuses" } else { "fields refuse" };
+        output.note(format!("{refusals} {fields} the crew `{}`", report.name));
         output.next("mainstay explain MS-1120");
         return Ok(Exit::Usage);
     }

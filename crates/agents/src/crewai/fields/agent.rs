@@ -132,4 +132,6 @@ pub(in crate::crewai) const AGENT: &[Field] = &[
     unsupported("crew", INTERNAL, "leave it out"),
     unsupported("execution_context", INTERNAL, "leave it out"),
     unsupported("checkpoint_kickoff_event_id", INTERNAL, "leave it out"),
+    unsupported("a2a", TOOLS, REGISTER),
+    unsupported("entity_type", INTERNAL, "leave it out"),
 ];

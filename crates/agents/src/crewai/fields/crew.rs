@@ -110,4 +110,5 @@ pub(in crate::crewai) const CREW: &[Field] = &[
     unsupported("checkpoint_inputs", INTERNAL, "leave it out"),
     unsupported("checkpoint_train", INTERNAL, "leave it out"),
     unsupported("checkpoint_kickoff_event_id", INTERNAL, "leave it out"),
+    unsupported("entity_type", INTERNAL, "leave it out"),
 ];

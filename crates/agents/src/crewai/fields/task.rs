@@ -61,4 +61,6 @@ pub(in crate::crewai) const TASK: &[Field] = &[
     unsupported("retry_count", INTERNAL, "leave it out"),
     unsupported("start_time", INTERNAL, "leave it out"),
     unsupported("end_time", INTERNAL, "leave it out"),
+    unsupported("checkpoint_original_description", INTERNAL, "leave it out"),
+    unsupported("checkpoint_original_expected_output", INTERNAL, "leave it out"),
 ];
