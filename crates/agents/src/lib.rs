@@ -13,6 +13,7 @@ pub mod crew;
 pub mod crewai;
 pub mod job;
 pub mod loops;
+pub mod intent;
 pub mod mark;
 pub mod memory;
 pub mod prompt;

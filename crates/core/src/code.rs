@@ -58,6 +58,8 @@ codes! {
     InvalidArgument = 1010, User, "an argument cannot be read";
     ConfirmationNeeded = 1011, User, "this needs a yes";
     UnknownCode = 1012, User, "no error has that code";
+    NoFlowFits = 1013, User, "no flow is like the request";
+    UnknownPrompt = 1014, User, "no prompt of that name";
     InvalidConfig = 1101, Config, "the configuration cannot be read";
     InvalidFlow = 1102, Config, "the flow's graph is not sound";
     PortInUse = 1103, Config, "the port is in use";

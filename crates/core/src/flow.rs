@@ -6,6 +6,7 @@
 mod ancestry;
 pub mod check;
 pub mod graph;
+pub mod intent;
 pub mod schedule;
 
 use std::{collections::BTreeSet, fmt, time::Duration};

@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use mainstay_core::{failure::StepError, flow::FlowDefinition};
+use mainstay_core::{
+    failure::StepError,
+    flow::{FlowDefinition, intent::Intent},
+};
 use serde_json::Value;
 
 use crate::context::StepContext;
@@ -64,6 +67,12 @@ pub trait FlowProgram: Send + Sync + 'static {
     fn migrate(&self, from: u32, state: &Value) -> Option<Result<Value, StepError>> {
         let _ = (from, state);
         None
+    }
+
+    /// Returns what people say when they want this flow. It is no part of the definition: another
+    /// example makes no other version.
+    fn intent(&self) -> Intent {
+        Intent::default()
     }
 }
 

@@ -12,6 +12,7 @@ pub use mainstay_core::{
     failure::StepError,
     flow::{
         Access, Condition, FlowDefinition, Input, StepDefinition, StepKind, StepOptions, Trigger,
+        intent::Intent,
     },
     tool::{EffectClass, KeyValidity, RateLimit, Reconciled, Reversibility, ToolFailure, ToolSpec},
 };

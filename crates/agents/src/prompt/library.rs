@@ -43,6 +43,13 @@ impl Prompts {
         Ok(())
     }
 
+    /// Returns these and `others`; where both have a version, that of `others`.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// Returns the newest version of a prompt.
     #[must_use]
     pub fn newest(&self, name: &str) -> Option<&Prompt> {

@@ -6,9 +6,9 @@ mod guards;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use syn::Type;
+use syn::{LitStr, Type};
 
-use super::Flow;
+use super::{Flow, header::Intent};
 
 /// Returns the hidden type that is the flow's program, and the `Flow` implementation that reaches it.
 pub(super) fn program(flow: &Flow<'_>) -> TokenStream {
@@ -16,7 +16,7 @@ pub(super) fn program(flow: &Flow<'_>) -> TokenStream {
     let (name, version) = (&flow.header.name, flow.header.version);
     let definition = definition::definition(flow);
     let (run, route, migrate) = (bodies::run(flow), bodies::route(flow), bodies::migrate(flow));
-    let guards = guards::guards(flow);
+    let (guards, intent) = (guards::guards(flow), intent(&flow.header.intent));
     let output = flow.nodes.get(flow.finish).map(|node| output_of(&node.returns));
     quote! {
         const _: () = {
@@ -40,6 +40,7 @@ pub(super) fn program(flow: &Flow<'_>) -> TokenStream {
                 #route
                 #run
                 #migrate
+                #intent
             }
 
             #[automatically_derived]
@@ -56,6 +57,25 @@ pub(super) fn program(flow: &Flow<'_>) -> TokenStream {
             #guards
         };
     }
+}
+
+/// Returns what people say when they want the flow, if its author said anything.
+fn intent(intent: &Intent) -> Option<TokenStream> {
+    let Intent { examples, rules, captures } = intent;
+    if examples.is_empty() && rules.is_empty() && captures.is_empty() {
+        return None;
+    }
+    let list = |texts: &[LitStr]| quote!(::std::vec![#(::std::string::String::from(#texts)),*]);
+    let (examples, rules, captures) = (list(examples), list(rules), list(captures));
+    Some(quote! {
+        fn intent(&self) -> ::mainstay::__private::Intent {
+            ::mainstay::__private::Intent {
+                examples: #examples,
+                rules: #rules,
+                captures: #captures,
+            }
+        }
+    })
 }
 
 /// Returns the type a step hands on: `T` of its `Result<T>`, whatever that is called.

@@ -43,7 +43,9 @@ impl Exit {
     pub(crate) const fn of(code: Code) -> Self {
         use Code as C;
         match code {
-            C::UnknownFlow | C::UnknownId | C::UnknownCode => Self::NotFound,
+            C::UnknownFlow | C::UnknownId | C::UnknownCode | C::NoFlowFits | C::UnknownPrompt => {
+                Self::NotFound
+            }
             C::InvalidInput
             | C::InvalidJson
             | C::AmbiguousId
