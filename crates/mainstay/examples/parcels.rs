@@ -28,7 +28,7 @@ struct Greet {
 }
 
 /// Greets somebody by name.
-#[flow(name = "greet", version = 1)]
+#[flow(name = "greet", version = 1, rules = [r"^say hello to (?<name>\p{L}+)$"])]
 impl Greet {
     #[start]
     async fn hello(&self) -> Result<String> {

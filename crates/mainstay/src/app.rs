@@ -3,6 +3,10 @@
 use std::{fmt, process::ExitCode, sync::Arc};
 
 use futures::{FutureExt, future::BoxFuture};
+use mainstay_agents::{
+    intent::{Intents, PatternError, Target},
+    prompt::Prompts,
+};
 use mainstay_core::{
     allowance::Cap,
     failure::StepError,
@@ -48,6 +52,7 @@ pub struct App {
     pub(crate) models: Vec<Arc<dyn Provider>>,
     pub(crate) default_model: Option<ModelId>,
     pub(crate) budgets: Vec<Cap>,
+    pub(crate) prompts: Prompts,
     pub(crate) demo: Option<Arc<dyn Demo>>,
 }
 
@@ -128,6 +133,25 @@ impl App {
         self
     }
 
+    /// Adds the prompts that `prompts ls`, `show` and `diff` print.
+    pub fn prompts(mut self, prompts: Prompts) -> Self {
+        self.prompts = self.prompts.and(prompts);
+        self
+    }
+
+    /// Returns what says which of this program's flows a request in words is for: `ask` uses it, and
+    /// a test may measure it.
+    ///
+    /// # Errors
+    /// A flow declares a pattern that cannot be read.
+    pub fn intents(&self) -> Result<Intents, PatternError> {
+        let newest = self.flows.iter().filter(|flow| {
+            let name = &flow.version.name;
+            self.flows.latest(name).is_some_and(|latest| latest.version == flow.version)
+        });
+        Intents::new(newest.map(|flow| target(&*flow.program)).collect())
+    }
+
     /// Sets what `demo` shows.
     pub fn demo(mut self, demo: impl Demo + 'static) -> Self {
         self.demo = Some(Arc::new(demo));
@@ -147,6 +171,16 @@ impl App {
         T: Into<std::ffi::OsString> + Clone,
     {
         cli::run(self, arguments)
+    }
+}
+
+fn target(program: &dyn FlowProgram) -> Target {
+    let definition = program.definition();
+    Target {
+        flow: definition.name.clone(),
+        description: definition.description.clone(),
+        schema: definition.state_schema.clone(),
+        intent: program.intent(),
     }
 }
 

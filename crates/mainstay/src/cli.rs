@@ -1,5 +1,6 @@
 //! The command line: one command, one file, one exhaustive match.
 
+mod ask;
 mod audit;
 mod bench;
 mod completion;
@@ -19,6 +20,7 @@ mod input;
 mod interrupt;
 mod migrate;
 mod output;
+mod prompts;
 mod query;
 mod report;
 mod reviews;
@@ -83,6 +85,8 @@ enum Command {
     Demo(demo::Args),
     /// Start a run and wait until it ends or needs somebody
     Run(run::Args),
+    /// Find the flow that a request in words is for, and start it
+    Ask(ask::Args),
     /// Drive runs until told to stop
     Worker(worker::Args),
     /// List, show, follow, cancel, resume, retry and fork runs
@@ -97,6 +101,9 @@ enum Command {
     /// See what of another framework's files carries over
     #[command(subcommand)]
     Import(import::Command),
+    /// List, print and compare this program's prompts
+    #[command(subcommand)]
+    Prompts(prompts::Command),
     /// Check what exported journals prove, without the database
     #[command(subcommand)]
     Audit(audit::Command),
@@ -182,8 +189,10 @@ fn perform(command: Command, shell: Shell) -> Result<Exit, CliError> {
         Command::Audit(command) => audit::run(&shell, &command),
         Command::Import(command) => import::run(&shell, &command),
         Command::Flows(command) if !command.needs_store() => flows::look(&shell, &command),
+        Command::Prompts(command) => prompts::run(&shell, &command),
         Command::Demo(args) => on_runtime(demo::run(shell, args)),
         Command::Run(args) => on_runtime(run::run(shell, args)),
+        Command::Ask(args) => on_runtime(ask::run(shell, args)),
         Command::Worker(args) => on_runtime(worker::run(shell, args)),
         Command::Runs(command) => on_runtime(runs::run(shell, command)),
         Command::Reviews(command) => on_runtime(reviews::run(shell, command)),

@@ -1,6 +1,10 @@
 //! Facade: App, command line, configuration, prelude.
 
+// The flows of the facade itself are written as everybody's are.
+extern crate self as mainstay;
+
 mod app;
+mod ask;
 mod bench;
 pub mod budget;
 mod cli;

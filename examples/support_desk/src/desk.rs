@@ -14,11 +14,11 @@ use mainstay::prelude::*;
 pub use self::{approval::Ruling, work::Work};
 use self::{
     approval::ask_a_person,
-    draft::{Checked, Draft, LONGEST},
+    draft::{Checked, Draft},
 };
 use crate::{
     facts::Facts,
-    prompt::{CLASSIFY, COMPOSE, EXTRACT, Prompt, complaint, order_lines},
+    prompt::{CLASSIFY, COMPOSE, EXTRACT, complaint, order_lines},
     rules::{self, Approval},
     shop::{self, Customer, Order, Product},
     ticket::{Outcome, Ticket},
@@ -31,9 +31,6 @@ use crate::{
 
 /// Drafts of an answer before a plain list of the facts is sent instead.
 const DRAFTS: u32 = 2;
-
-/// The longest reading of a letter, in tokens: four wishes with every field.
-const MOST_READ: u32 = 400;
 
 /// A letter to the desk.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -81,7 +78,28 @@ pub struct Closed {
 }
 
 /// Works through one letter of a customer.
-#[flow(name = "support_desk", version = 1)]
+#[flow(
+    name = "support_desk",
+    version = 1,
+    examples = [
+        "I want to return my order and get my money back.",
+        "The lamp I ordered is broken, please refund it.",
+        "Can you exchange this for a larger size?",
+        "You sent me the wrong article, I want another one.",
+        "Please cancel my order.",
+        "Where is my order? When will the parcel arrive?",
+        "What did I pay for my last purchase?",
+        "Which kettle do you recommend? Do you have one in red?",
+        "A customer complains in a letter, please answer it.",
+        "The courier did not pick up the chair that I send back.",
+    ],
+    rules = [r"\bletter (?<ticket.id>T-\d+)\b"],
+    captures = [
+        r"(?<ticket.id>\bT-\d+\b)",
+        r"(?<ticket.from>[\w.+-]+@[\w-]+\.[\w.-]*\w)",
+        r"(?s)^(?<ticket.body>.+)$",
+    ],
+)]
 impl SupportDesk {
     /// A model says what the letter is about.
     #[start]
@@ -90,13 +108,14 @@ impl SupportDesk {
         if letter.from.is_empty() || letter.body.is_empty() {
             return Err(StepError::new("a letter needs an address to answer to, and a text"));
         }
-        let prompt = CLASSIFY.fill(&[
+        let values = [
             ("ticket", letter.id.as_str()),
             ("from", &letter.from),
             ("subject", &letter.subject),
             ("body", &letter.body),
-        ])?;
-        Ok(cx.ask_for(reading(Tier::Fast, prompt)).await?)
+        ];
+        let question = CLASSIFY.fill(values, cx.random().await)?.request();
+        Ok(cx.ask_for(question.with_temperature(Temperature::ZERO)).await?)
     }
 
     #[router(classify)]
@@ -141,14 +160,16 @@ impl SupportDesk {
         #[from(classify)] letter: &Classification,
         #[from(look_up)] file: &File,
     ) -> Result<Vec<rules::Decision>> {
-        let prompt = EXTRACT.fill(&[
+        let orders = order_lines(&file.orders);
+        let values = [
             ("ticket", self.ticket.id.as_str()),
             ("category", letter.category.word()),
-            ("orders", &order_lines(&file.orders)),
+            ("orders", &orders),
             ("subject", &self.ticket.subject),
             ("body", &self.ticket.body),
-        ])?;
-        let Wishes { wishes } = cx.ask_for(reading(Tier::Workhorse, prompt)).await?;
+        ];
+        let question = EXTRACT.fill(values, cx.random().await)?.request();
+        let Wishes { wishes } = cx.ask_for(question.with_temperature(Temperature::ZERO)).await?;
         let mut decisions = Vec::new();
         for wish in &wishes {
             let on = self.ticket.arrived_at;
@@ -207,15 +228,16 @@ impl SupportDesk {
         #[from(check)] last: Option<&Checked>,
     ) -> Result<Draft> {
         let faults = last.map(|checked| checked.faults.as_slice()).unwrap_or_default();
-        let prompt = COMPOSE.fill(&[
+        let (facts, complaint) = (work.facts.text(), complaint(faults));
+        let values = [
             ("ticket", self.ticket.id.as_str()),
             ("name", addressee(file)),
-            ("facts", &work.facts.text()),
-            ("complaint", &complaint(faults)),
+            ("facts", &facts),
+            ("complaint", &complaint),
             ("subject", &self.ticket.subject),
             ("body", &self.ticket.body),
-        ])?;
-        let request = request(Tier::Workhorse, prompt).with_max_output_tokens(LONGEST);
+        ];
+        let request = COMPOSE.fill(values, cx.random().await)?.request();
         let number = last.map_or(1, |checked| checked.draft.number + 1);
         Ok(Draft::new(number, cx.model(request).await?))
     }
@@ -275,15 +297,6 @@ impl SupportDesk {
         let outcomes = work.map_or_else(|| vec![Outcome::Refused], |work| work.outcomes.clone());
         Ok(Closed { category: letter.category, outcomes, answer: answer.cloned() })
     }
-}
-
-fn request(tier: Tier, prompt: Prompt) -> ModelRequest {
-    ModelRequest::new(tier).with_system(prompt.system).with_user(prompt.user)
-}
-
-/// A question with one right answer: no invention, and no more room than the answer needs.
-fn reading(tier: Tier, prompt: Prompt) -> ModelRequest {
-    request(tier, prompt).with_temperature(Temperature::ZERO).with_max_output_tokens(MOST_READ)
 }
 
 fn addressee(file: &File) -> &str {

@@ -17,7 +17,25 @@ pub struct Onboarding {
 }
 
 /// Opens an account, enrols it in the loyalty programme and welcomes the customer.
-#[flow(name = "onboarding", version = 1)]
+#[flow(
+    name = "onboarding",
+    version = 1,
+    examples = [
+        "I want to open a customer account.",
+        "Please sign me up.",
+        "I am a new customer, register me.",
+        "Create an account for Anna Vogel, anna@example.org.",
+        "How can I join the loyalty programme?",
+        "Enrol this person and collect points.",
+        "I would like to become a member.",
+        "Welcome a new customer.",
+    ],
+    rules = [r"^sign up (?<sign_up.name>[\p{L} '-]+?),? (?<sign_up.email>\S+@\S+\w)$"],
+    captures = [
+        r"(?<sign_up.email>[\w.+-]+@[\w-]+\.[\w.-]*\w)",
+        r"\b(?:for|of|customer:?|onboard) (?<sign_up.name>(?-i:\p{Lu}[\p{L}'-]+(?: \p{Lu}[\p{L}'-]+)+))",
+    ],
+)]
 impl Onboarding {
     #[start]
     #[step(compensate = delete_account, grants = [open_account])]

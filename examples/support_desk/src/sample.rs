@@ -15,6 +15,7 @@ use crate::{
     INPUT_TOKENS_PER_LETTER,
     desk::{Closed, SupportDesk},
     onboarding::Onboarding,
+    prompt::prompts,
     shop::{ActionKind, LOYALTY_REFUSES, SEED, Shop, ShopError},
     ticket::{Expect, Outcome, SignUp, Ticket, samples, sign_ups},
     tool::tools,
@@ -35,6 +36,7 @@ pub fn app() -> std::result::Result<App, Box<dyn Error + Send + Sync>> {
         .flow::<SupportDesk>()
         .flow::<Onboarding>()
         .tools(tools())
+        .prompts(prompts()?)
         .resource_async(open_shop)
         .model(Scripted::new().with_script(script).with_delay(DELAY))
         .default_model(model)

@@ -25,6 +25,11 @@ pub(crate) enum Answer {
 }
 
 impl Consent {
+    /// Returns whether nothing is to be changed.
+    pub(crate) const fn only_looks(self) -> bool {
+        self.dry_run
+    }
+
     /// Shows what will be touched and asks.
     pub(crate) fn ask(
         self,

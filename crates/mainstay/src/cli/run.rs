@@ -140,7 +140,7 @@ fn wish(shell: &Shell, args: &Args) -> Result<StartRun, CliError> {
     })
 }
 
-fn read_limits(shell: &Shell, text: &str) -> Result<Limits, CliError> {
+pub(crate) fn read_limits(shell: &Shell, text: &str) -> Result<Limits, CliError> {
     Limits::read(text, shell.now()).map_err(|error| {
         CliError::new(Code::InvalidBudget, error.to_string())
             .with_hint("write limits such as `usd=0.50,tokens=20k,wall=10m`")

@@ -6,6 +6,7 @@ use mainstay_core::{
     code::Code, model::ModelId, port::Clock, store::Store, time::Timestamp, tool::ToolCatalog,
 };
 use mainstay_engine::{
+    program::Flow,
     runtime::{Options, Runtime},
     system::{OsEntropy, SystemClock},
 };
@@ -14,6 +15,7 @@ use mainstay_tools::{Resources, ToolSet};
 use super::{Global, error::CliError, exit::Exit, output::Output};
 use crate::{
     app::{App, Surroundings},
+    ask::Ask,
     config::Settings,
     database::{DEFAULT, DatabaseUrl, Purpose},
     models,
@@ -104,7 +106,9 @@ impl Shell {
         };
         let options = Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let flows = self.app.flows.clone();
+        let mut flows = self.app.flows.clone();
+        // Whoever drives goes on with requests that were unclear, too.
+        flows.add(Ask::program());
         Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
             .with_options(options)
             .with_caps(self.app.budgets.clone())

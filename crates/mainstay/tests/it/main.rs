@@ -10,6 +10,7 @@
 mod file;
 mod program;
 
+mod ask;
 mod bad_input;
 mod cassettes;
 mod crews;

@@ -4,9 +4,6 @@ use mainstay::prelude::*;
 
 use crate::facts::Facts;
 
-/// The longest answer, in tokens: half a page. A model that talks itself into a circle ends here.
-pub(super) const LONGEST: u32 = 300;
-
 /// An answer that a model wrote.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub(super) struct Draft {

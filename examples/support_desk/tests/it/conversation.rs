@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use mainstay_agents::prompt::{Bundled, Filled};
 use mainstay_core::{
     model::{CallContext, ModelFailure, ModelId, ModelReply, ModelRequest, Provider, Silent},
     port::Clock,
@@ -16,7 +17,7 @@ use support_desk::{
     INPUT_TOKENS_PER_LETTER,
     facts::Facts,
     id::{OrderId, ProductId},
-    prompt::{self, Prompt, Template},
+    prompt,
     rules::{Decision, decide},
     sample::script,
     shop::{Order, SEED, Stock, generate},
@@ -78,8 +79,8 @@ impl Desk {
         panic!("no answer to {request:?}");
     }
 
-    fn request(&self, prompt: Prompt) -> ModelRequest {
-        ModelRequest::new(self.model.clone()).with_system(prompt.system).with_user(prompt.user)
+    fn request(&self, filled: Filled) -> ModelRequest {
+        ModelRequest { model: self.model.clone().into(), ..filled.request() }
     }
 
     fn orders(&self, sample: &Sample) -> Vec<Order> {
@@ -89,21 +90,21 @@ impl Desk {
 
     fn classify(&self, sample: &Sample) -> ModelRequest {
         let values = [("from", sample.ticket.from.as_str())];
-        let request = self.request(fill(prompt::CLASSIFY, sample, &values));
+        let request = self.request(fill(&prompt::CLASSIFY, sample, &values));
         request.with_output("classify", schema_for!(Classification).to_value())
     }
 
     fn extract(&self, sample: &Sample) -> ModelRequest {
         let orders = prompt::order_lines(&self.orders(sample));
         let values = [("category", sample.expect.category.word()), ("orders", orders.as_str())];
-        let request = self.request(fill(prompt::EXTRACT, sample, &values));
+        let request = self.request(fill(&prompt::EXTRACT, sample, &values));
         request.with_output("extract", schema_for!(Wishes).to_value())
     }
 
     fn compose(&self, sample: &Sample, facts: &Facts, unfounded: &[String]) -> ModelRequest {
         let (facts, complaint) = (facts.text(), prompt::complaint(unfounded));
         let values = [("name", "Anna"), ("facts", &facts), ("complaint", &complaint)];
-        self.request(fill(prompt::COMPOSE, sample, &values))
+        self.request(fill(&prompt::COMPOSE, sample, &values))
     }
 
     /// Asks for wishes as the engine does: once more if the first answer does not fit.
@@ -153,14 +154,14 @@ impl Desk {
     }
 }
 
-fn fill(template: Template, sample: &Sample, values: &[(&str, &str)]) -> Prompt {
+fn fill(prompt: &Bundled, sample: &Sample, values: &[(&str, &str)]) -> Filled {
     let ticket = &sample.ticket;
     let own = [
         ("ticket", ticket.id.as_str()),
         ("subject", ticket.subject.as_str()),
         ("body", ticket.body.as_str()),
     ];
-    template.fill(&[&own[..], values].concat()).unwrap()
+    prompt.fill([&own[..], values].concat(), 7).unwrap()
 }
 
 fn read_letters() -> Vec<Sample> {

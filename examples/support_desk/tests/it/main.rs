@@ -18,8 +18,9 @@ mod onboarding;
 #[cfg(test)]
 mod real_model;
 #[cfg(test)]
-mod rig;
+mod requests;
 #[cfg(test)]
+mod rig;
 mod samples;
 #[cfg(test)]
 mod shop;
