@@ -129,7 +129,7 @@ pub(super) const ROOMS: &[Room] = &[
     },
     Room {
         name: DRILLS,
-        ours: &[FACADE, CORE, MACROS, ENGINE, TOOLS, PROVIDERS, STORE, TESTING],
+        ours: &[FACADE, CORE, MACROS, ENGINE, AGENTS, TOOLS, PROVIDERS, STORE, TESTING],
         never: &["axum"],
         why: "drills put a program through what a machine can do to it, and nobody depends on them",
     },

@@ -21,6 +21,7 @@ mod real_model;
 mod requests;
 #[cfg(test)]
 mod rig;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod shop;

@@ -8,9 +8,9 @@ use crate::cli::{error::CliError, exit::Exit, output::Tone, shell::Shell};
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// The one: NAME, NAME@VERSION or a file
-    from: String,
+    one: String,
     /// The other
-    to: String,
+    other: String,
     #[command(flatten)]
     source: Source,
 }
@@ -25,8 +25,8 @@ enum Line<'t> {
 }
 
 pub(super) fn run(shell: &Shell, args: &Args) -> Result<Exit, CliError> {
-    let from = args.source.find(shell, &args.from)?;
-    let to = args.source.find(shell, &args.to)?;
+    let from = args.source.find(shell, &args.one)?;
+    let to = args.source.find(shell, &args.other)?;
     let lines = lines(from.text(), to.text());
     if !shell.output.is_for_people() {
         let changed: Vec<_> = lines.iter().filter(|line| !matches!(line, Line::Both(_))).collect();
