@@ -65,7 +65,7 @@ fn answer(text: &str) -> Answer {
 fn routed(text: &str) -> (String, Value, By, Basis) {
     match answer(text) {
         Answer::Routed(to) => (to.flow, to.input, to.by, to.confidence.basis),
-        other => panic!("{text}: {other:?}"),
+        other @ (Answer::Unclear { .. } | Answer::Unknown { .. }) => panic!("{text}: {other:?}"),
     }
 }
 
