@@ -40,7 +40,7 @@ use course::Course;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PlanReview {
-    /// Only a revision that calls a further tool which changes something.
+    /// Only a revision that changes something outside which the first plan did not mean to.
     #[default]
     Additions,
     /// Each version.

@@ -18,6 +18,7 @@ mod ids;
 mod import;
 mod input;
 mod interrupt;
+mod jobs;
 mod migrate;
 mod output;
 mod prompts;
@@ -104,6 +105,9 @@ enum Command {
     /// List, print and compare this program's prompts
     #[command(subcommand)]
     Prompts(prompts::Command),
+    /// Carry out plans that are given as data
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     /// Check what exported journals prove, without the database
     #[command(subcommand)]
     Audit(audit::Command),
@@ -195,6 +199,7 @@ fn perform(command: Command, shell: Shell) -> Result<Exit, CliError> {
         Command::Ask(args) => on_runtime(ask::run(shell, args)),
         Command::Worker(args) => on_runtime(worker::run(shell, args)),
         Command::Runs(command) => on_runtime(runs::run(shell, command)),
+        Command::Jobs(command) => on_runtime(jobs::run(shell, command)),
         Command::Reviews(command) => on_runtime(reviews::run(shell, command)),
         Command::Flows(command) => on_runtime(flows::run(shell, command)),
         Command::Usage(args) => on_runtime(usage::run(shell, args)),

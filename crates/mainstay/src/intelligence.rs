@@ -1,17 +1,20 @@
-//! What a step's context offers beyond single effects: agents and crews, whose turns and tool
-//! calls are effects of the step.
+//! What a step's context offers beyond single effects: agents, crews and planned jobs, whose calls
+//! are effects of the step.
 
 use std::sync::Arc;
 
 use mainstay_agents::{
     agent::{Agent, AgentReply, Assignment, Kit},
     crew::{Crew, CrewOutput, Rules},
+    job::{Job, JobOutcome},
 };
 use mainstay_core::{
     effects::{Asked, Effects},
     failure::Failure,
+    plan::Plan,
 };
 use mainstay_engine::context::StepContext;
+use serde_json::Value;
 
 /// Intelligence at a step, inside the step's grants and limits.
 ///
@@ -52,6 +55,19 @@ pub trait Intelligence {
     /// Lets a crew do its tasks. Checks and conditions that it names are looked up in `rules`.
     #[must_use = "a crew gives its output when it is awaited"]
     fn crew(&self, crew: &Crew, rules: &Rules) -> Asked<'static, Result<CrewOutput, Failure>>;
+
+    /// Has a planned job done: a plan is made, committed and carried out.
+    #[must_use = "a job is done when it is awaited"]
+    fn job(&self, job: &Job, input: Value) -> Asked<'static, Result<JobOutcome, Failure>>;
+
+    /// Has a plan carried out that is there already, after the same checks.
+    #[must_use = "a job is done when it is awaited"]
+    fn carry_out(
+        &self,
+        job: &Job,
+        plan: Plan,
+        input: Value,
+    ) -> Asked<'static, Result<JobOutcome, Failure>>;
 }
 
 impl Intelligence for StepContext {
@@ -67,5 +83,20 @@ impl Intelligence for StepContext {
 
     fn crew(&self, crew: &Crew, rules: &Rules) -> Asked<'static, Result<CrewOutput, Failure>> {
         crew.work(Arc::new(self.clone()), rules)
+    }
+
+    fn job(&self, job: &Job, input: Value) -> Asked<'static, Result<JobOutcome, Failure>> {
+        let (job, effects): (_, Arc<dyn Effects>) = (job.clone(), Arc::new(self.clone()));
+        Box::pin(async move { job.run(&effects, input).await })
+    }
+
+    fn carry_out(
+        &self,
+        job: &Job,
+        plan: Plan,
+        input: Value,
+    ) -> Asked<'static, Result<JobOutcome, Failure>> {
+        let (job, effects): (_, Arc<dyn Effects>) = (job.clone(), Arc::new(self.clone()));
+        Box::pin(async move { job.carry_out(&effects, plan, input).await })
     }
 }

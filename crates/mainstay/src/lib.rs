@@ -13,6 +13,7 @@ mod crew_flow;
 mod database;
 pub mod demo;
 mod intelligence;
+mod job;
 mod models;
 pub mod prelude;
 

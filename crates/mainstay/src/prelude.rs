@@ -4,6 +4,7 @@ pub use crate::intelligence::Intelligence;
 pub use mainstay_agents::{
     agent::{Agent, AgentReply, Assignment, Kit, Skill, Source, Window},
     crew::{Crew, CrewOutput, Demand, Member, Rules, Task},
+    job::{Job, JobEnd, JobOutcome},
 };
 pub use mainstay_core::{
     failure::{Failure, StepError},

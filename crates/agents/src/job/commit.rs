@@ -42,9 +42,10 @@ impl Commitment {
         Self { version, digest, plan, tools, diff }
     }
 
-    /// Returns whether it calls a tool that changes something and that the first version did not.
+    /// Returns whether it does something that changes the outside and that the first version did
+    /// not mean to do.
     pub(super) fn goes_beyond_the_first(&self) -> bool {
-        self.diff.as_ref().is_some_and(|diff| !diff.new_state_changing.is_empty())
+        self.diff.as_ref().is_some_and(|diff| !diff.to_approve.is_empty())
     }
 
     /// Opens the scope that the plan is carried out in; that puts it into the journal.

@@ -96,8 +96,8 @@ fn told_of_failure(ground: &Ground<'_>) -> String {
     let plan = json!(last.plan.steps);
     format!(
         "\n\nYour last plan: {plan}\n\nThese steps are done, keep their outputs and must not be \
-         repeated: {}. This went wrong: {}.\n\nAnswer with the steps that are left to do, under \
-         new ids; slots may name the steps that are done.",
+         repeated: {}. This went wrong: {}.\n\nAnswer with the steps that are left to do; slots \
+         may name the steps that are done. A step that stays as it was keeps its id.",
         json!(finished),
         json!(facts)
     )

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::tool::ToolSpec;
 
-use super::Plan;
+use super::{
+    Plan,
+    slot::{INPUT, slots},
+};
 
 /// The difference between two versions, by the ids of the steps.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +21,12 @@ pub struct PlanDiff {
     pub removed: Vec<String>,
     /// Steps that both have, and not alike, or not at the same place among the steps that both have.
     pub changed: Vec<String>,
-    /// Tools that change something outside and that the first version did not call: a person must
-    /// agree to them.
+    /// Tools that change something outside and that the first version did not call.
     pub new_state_changing: Vec<String>,
+    /// Steps that change something outside and that the first version did not have, just so: the
+    /// same call with the same arguments, bound to the same steps. A person must agree to them, for
+    /// a payment to somebody else is another intent although the tool is the same.
+    pub to_approve: Vec<String>,
 }
 
 /// Compares two versions. `first` is the plan whose intent counts.
@@ -46,5 +52,27 @@ pub fn diff(first: &Plan, before: &Plan, after: &Plan, specs: &[ToolSpec]) -> Pl
         removed: only(before, after),
         changed: changed.collect(),
         new_state_changing: acting.difference(&intended).map(|tool| (*tool).clone()).collect(),
+        to_approve: after
+            .state_changing(specs)
+            .filter(|step| !is_intended(first, after, &step.id))
+            .map(|step| step.id.clone())
+            .collect(),
     }
+}
+
+/// Returns whether a step does what the first version meant it to: it is the same there, and so is
+/// every step that its slots lead to.
+fn is_intended(first: &Plan, after: &Plan, id: &str) -> bool {
+    let mut open = vec![id.to_owned()];
+    let mut seen = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        let same = first.step(&id).is_some_and(|step| Some(step) == after.step(&id));
+        if id != INPUT && !same {
+            return false;
+        }
+        let sources = after.step(&id).map(|step| slots(&step.args)).unwrap_or_default();
+        let sources = sources.into_iter().filter_map(|(_, slot)| slot.ok()).map(|slot| slot.from);
+        open.extend(sources.filter(|source| seen.insert(source.clone())));
+    }
+    true
 }

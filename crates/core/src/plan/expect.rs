@@ -15,9 +15,9 @@ pub enum Expectation {
     Found,
     /// `empty`: it worked, and there was nothing.
     Empty,
-    /// `/pointer`, or `/pointer = JSON`: its output has something there, or just this.
+    /// `/pointer`, `/pointer = JSON` or `= JSON`: its output has something there, or just this.
     At {
-        /// Where, as a JSON pointer.
+        /// Where, as a JSON pointer; empty for all of it.
         path: String,
         /// What, if it matters.
         equals: Option<Value>,
@@ -66,7 +66,7 @@ impl Expectation {
             (_, None) if text.starts_with('/') && is_pointer(text) => {
                 Self::At { path: text.to_owned(), equals: None }
             }
-            (_, Some(Some(value))) if path.starts_with('/') && is_pointer(path) => {
+            (_, Some(Some(value))) if is_pointer(path) => {
                 Self::At { path: path.to_owned(), equals: Some(value) }
             }
             _ => Self::Words(text.to_owned()),

@@ -118,6 +118,8 @@ fn an_expectation_is_checked_by_code_as_far_as_code_can() {
         ("/none = null", &found, Ok(())),
         ("/no", &found, Err(Unmet::NothingThere)),
         ("/ok", &ToolOutcome::Empty, Err(Unmet::NothingThere)),
+        ("= {\"ok\": true, \"none\": null}", &found, Ok(())),
+        ("= 1", &found, Err(Unmet::Differs)),
         ("the account exists", &found, Ok(())),
         ("the account exists", &failed, Err(Unmet::DidNotWork)),
         ("found", &failed, Err(Unmet::DidNotWork)),
@@ -146,12 +148,35 @@ fn a_diff_names_steps_and_the_tools_that_a_person_must_agree_to() {
     let changed = diff(&first, &first, &second, &tools());
     assert_eq!((changed.added, changed.removed), (vec!["c".into(), "d".into()], vec!["b".into()]));
     assert_eq!((changed.changed, changed.new_state_changing), (vec![], vec!["mail".into()]));
+    assert_eq!(changed.to_approve, ["c", "d"]);
     // The intent is the first plan's, however many versions there were since.
     let third = diff(&first, &second, &second, &tools());
     assert_eq!(third.new_state_changing, ["mail"]);
     let swapped = plan(&json!([{"id": "b", "tool": "put"}, {"id": "a", "tool": "look"}]));
     assert_eq!(diff(&first, &first, &swapped, &tools()).changed, ["b", "a"]);
     assert_eq!(diff(&first, &first, &first, &tools()), PlanDiff::default());
+}
+
+#[test]
+fn an_action_is_as_intended_only_with_the_same_values_from_the_same_steps() {
+    let with = |look: Value, put: Value| {
+        plan(
+            &json!([{"id": "a", "tool": "look", "args": look}, {"id": "b", "tool": "put", "args": put}]),
+        )
+    };
+    let bound = || json!({"to": {"$from": "a", "path": "/owner"}});
+    let first = with(json!({"of": "ann"}), bound());
+    let approve = |after: &Plan| diff(&first, &first, after, &tools()).to_approve;
+    assert_eq!(approve(&first), [""; 0]);
+    assert_eq!(approve(&with(json!({"of": "ann"}), json!({"to": "eve"}))), ["b"]);
+    assert_eq!(
+        approve(&with(json!({"of": "eve"}), bound())),
+        ["b"],
+        "the value comes from elsewhere"
+    );
+    let more = plan(&json!([{"id": "a", "tool": "look", "args": {"of": "ann"}},
+        {"id": "x", "tool": "look"}, {"id": "b", "tool": "put", "args": bound()}]));
+    assert_eq!(approve(&more), [""; 0], "a further read changes nothing");
 }
 
 #[test]

@@ -27,16 +27,21 @@ pub(crate) async fn explained(runtime: &Runtime, row: RunRow) -> Result<RunRow, 
     Ok(RunRow { wait, ..row })
 }
 
+/// Returns what a run returned; nothing while it has not ended.
+pub(crate) async fn output_of(runtime: &Runtime, view: &RunView) -> Result<Value, CliError> {
+    match &view.projection.output {
+        Some(held) => Ok(runtime.value(view.row.run_id, held).await?),
+        None => Ok(Value::Null),
+    }
+}
+
 /// Prints a run: its document, or its output as data and its error for people.
 pub(crate) async fn print(
     output: &Output,
     runtime: &Runtime,
     view: &RunView,
 ) -> Result<(), CliError> {
-    let value = match &view.projection.output {
-        Some(held) => runtime.value(view.row.run_id, held).await?,
-        None => Value::Null,
-    };
+    let value = output_of(runtime, view).await?;
     if !output.is_for_people() {
         return Ok(output.document(&RunDocument::of(view, value))?);
     }

@@ -3,9 +3,15 @@
 use std::{io::ErrorKind, sync::Arc};
 
 use mainstay_core::{
-    code::Code, model::ModelId, port::Clock, store::Store, time::Timestamp, tool::ToolCatalog,
+    code::Code,
+    model::ModelId,
+    port::Clock,
+    store::Store,
+    time::Timestamp,
+    tool::{ToolCatalog, ToolSpec},
 };
 use mainstay_engine::{
+    flows::Flows,
     program::Flow,
     runtime::{Options, Runtime},
     system::{OsEntropy, SystemClock},
@@ -18,7 +24,7 @@ use crate::{
     ask::Ask,
     config::Settings,
     database::{DEFAULT, DatabaseUrl, Purpose},
-    models,
+    job, models,
 };
 
 /// A command's surroundings.
@@ -106,12 +112,22 @@ impl Shell {
         };
         let options = Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
-        let mut flows = self.app.flows.clone();
-        // Whoever drives goes on with requests that were unclear, too.
-        flows.add(Ask::program());
+        let flows = self.flows(&tools.specs());
         Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
             .with_options(options)
             .with_caps(self.app.budgets.clone())
+    }
+
+    /// Returns the program's flows, and the built-in ones that its tools make possible.
+    fn flows(&self, specs: &[ToolSpec]) -> Flows {
+        let mut flows = self.app.flows.clone();
+        // Whoever drives goes on with requests that were unclear, too.
+        flows.add(Ask::program());
+        let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
+        if !names.is_empty() && flows.latest(job::NAME).is_none() {
+            flows.add(job::program(names));
+        }
+        flows
     }
 
     /// Returns what time it is, by this machine.

@@ -16,6 +16,7 @@ mod cassettes;
 mod crews;
 mod doctor;
 mod input;
+mod jobs;
 mod reviews;
 mod runs;
 mod signals;

@@ -6,6 +6,7 @@ mod agents;
 mod controls;
 mod determinism;
 mod everywhere;
+mod jobs;
 mod planted;
 mod sale;
 mod schedules;
