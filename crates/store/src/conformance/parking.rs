@@ -171,7 +171,7 @@ pub(super) async fn a_moved_run_waits_in_its_new_lane(world: World) -> Verdict {
 }
 
 pub(super) async fn runs_that_one_commit_gives_back_stand_in_its_order(world: World) -> Verdict {
-    let mut owners = vec![world.owned().await?, world.owned().await?, world.owned().await?];
+    let mut owners = [world.owned().await?, world.owned().await?, world.owned().await?];
     owners.reverse();
     let back: Result<Vec<_>, _> = owners.iter().map(Owner::release).collect();
     let answers = world.store.append(back?).await?;
