@@ -16,7 +16,7 @@ use mainstay_core::{
     effects::Effects,
     failure::Failure,
     label::Label,
-    model::{Message, ModelReply, ModelRequest, Role},
+    model::{Message, ModelReply, ModelRequest, Role, ToolCall},
     tool::{Grants, ToolOutcome, ToolSpec},
 };
 use serde_json::{Value, json};
@@ -140,6 +140,19 @@ fn an_agent_that_keeps_sending_unfit_arguments_is_stopped() {
         .with_tool(tool("look"), |_| ToolOutcome::Empty);
     assert_eq!(code(work(&fake, &agent())), Code::AgentArguments);
     assert_eq!((fake.requests().len(), fake.called().len()), (3, 0));
+}
+
+#[test]
+fn arguments_that_are_no_json_reach_no_tool_either() {
+    let fake = Fake::new(|request| {
+        let mut reply = asks([("look", json!({}))]);
+        reply.tool_calls[0] = ToolCall::read("call_0", "look", "{\"q\": ");
+        Ok(if turn(request) == 1 { reply } else { says(told(request)) })
+    })
+    .with_tool(tool("look"), |_| ToolOutcome::of(json!("x")));
+    let reply = work(&fake, &agent()).unwrap();
+    assert!(reply.text.contains("are not JSON"), "{}", reply.text);
+    assert!(fake.called().is_empty());
 }
 
 #[test]

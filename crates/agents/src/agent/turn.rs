@@ -75,6 +75,9 @@ impl Worker {
             let why = format!("there is no tool `{}`; there are: {}", call.name, names.join(", "));
             return Err(Box::new(Landed::refused(call, why, Fit::DoesNot)));
         };
+        if let Some(problem) = call.problem() {
+            return Err(Box::new(Landed::refused(call, problem, Fit::DoesNot)));
+        }
         let errors = self.effects.schema().errors(&offer.offer.schema, &call.arguments);
         if !errors.is_empty() {
             let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();

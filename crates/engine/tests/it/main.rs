@@ -8,6 +8,7 @@
     reason = "tests build programs in one line, and look at one kind of entry at a time"
 )]
 
+mod agents;
 mod budgets;
 mod cancels;
 mod caps;
