@@ -301,6 +301,10 @@ pub struct EffectSettled {
     /// The arguments, for readers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arguments: Option<PayloadRef>,
+    /// What a model thought before it answered: for people who look into the run. The code never
+    /// sees it, and no prompt is made of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<PayloadRef>,
     /// The scope it opened, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<Box<Scope>>,

@@ -101,6 +101,7 @@ fn settled(position: &str) -> Entry {
         seen: 0,
         started_at: at(1),
         arguments: None,
+        reasoning: None,
         scope: None,
         about: Value::Null,
     }))

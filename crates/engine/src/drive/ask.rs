@@ -127,6 +127,7 @@ impl Drive {
             seen: request.seen,
             started_at: self.book.now(),
             arguments: None,
+            reasoning: None,
             scope: None,
             about: Value::Null,
         }

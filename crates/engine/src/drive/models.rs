@@ -129,7 +129,7 @@ impl Drive {
             fields.insert("saved".to_owned(), json!(saved));
         }
         let value = serde_json::to_value(&reply).unwrap_or_default();
-        self.settle(call, Ok(value), about)
+        self.settle(call, Ok(value), None, about)
     }
 
     /// Keeps an answer for whoever asks the same.
@@ -153,11 +153,12 @@ impl Drive {
             "usage": reply.usage,
             "prices": self.desk.runtime.models.price_version(),
         });
-        let asks_for_cache =
-            matches!(&call.target, Target::Model { request, .. } if request.cache.is_some());
+        let Target::Model { request, .. } = &call.target else { return about };
+        let asks_for_cache = request.cache.is_some();
         if let Some(fields) = about.as_object_mut() {
             let failed = self.failed_models(call);
             fields.extend((!failed.is_empty()).then(|| ("failed".to_owned(), json!(failed))));
+            fields.extend(request.prompt.iter().map(|used| ("prompt".to_owned(), json!(used))));
             fields.extend(asks_for_cache.then(|| ("cache".to_owned(), json!("miss"))));
             let beside = call.beside.as_ref().map(|beside| beside.attempt);
             fields.extend(

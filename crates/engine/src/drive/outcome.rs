@@ -53,14 +53,16 @@ impl Drive {
         self.note_beside(&mut call);
         match end {
             CallEnd::Reply(mut reply) => {
+                let reasoning =
+                    reply.reasoning.take().map(|text| Payload::of(&text)).transpose()?;
                 let price = call.candidate().and_then(|c| self.desk.runtime.models.price(&c.model));
                 reply.cost = price.map(|price| price.cost(&reply.usage));
                 self.keep_answer(&call, &reply);
                 let about = self.about_model(&call, &reply);
                 let value = serde_json::to_value(&reply).unwrap_or_default();
-                self.settle(call, Ok(value), about)
+                self.settle(call, Ok(value), reasoning, about)
             }
-            CallEnd::Value(value) => self.settle(call, Ok(value), Value::Null),
+            CallEnd::Value(value) => self.settle(call, Ok(value), None, Value::Null),
             CallEnd::Failed { failure, took_effect, onward, .. } => {
                 self.attempt_failed(call, failure, took_effect, onward)
             }
@@ -136,7 +138,7 @@ impl Drive {
             }
             None => {
                 let about = self.about_failed(&call);
-                self.settle(call, Err(failure), about)
+                self.settle(call, Err(failure), None, about)
             }
         }
     }
@@ -168,6 +170,7 @@ impl Drive {
         &mut self,
         call: Call,
         result: Result<Value, Failure>,
+        reasoning: Option<Payload>,
         about: Value,
     ) -> Result<(), Stop> {
         let label = match &call.target {
@@ -194,11 +197,12 @@ impl Drive {
             seen: call.seen,
             started_at: call.started_at,
             arguments: (!told).then(|| call.arguments.reference(Label::default())),
+            reasoning: reasoning.as_ref().map(|thought| thought.reference(Label::UNTRUSTED)),
             scope: None,
             about,
         };
         let carried = (!told).then_some(call.arguments);
-        let payloads = payload.into_iter().chain(carried).collect();
+        let payloads = payload.into_iter().chain(reasoning).chain(carried).collect();
         self.acted |= acted;
         self.book.push(&Entry::EffectSettled(Box::new(settled)), payloads)
     }

@@ -138,6 +138,7 @@ impl Drive {
             seen: request.seen,
             started_at: intent.first_sent_at,
             arguments: None,
+            reasoning: None,
             scope: None,
             about: json!({ "recovered": true }),
         };

@@ -281,3 +281,40 @@ async fn what_a_server_counted_is_what_is_charged_whichever_turn_was_under_way_a
         assert_eq!(answered.count(), TURNS, "each turn has one outcome");
     }
 }
+
+const THINKER: &str = r"
+model: clerk
+rules:
+  - when: { none: ['the tide'] }
+    reply: { text: done, reasoning: 'the moon moves the tide' }
+  - reply: { text: 'it has read what it thought' }
+";
+
+#[tokio::test]
+async fn what_a_model_thought_is_kept_apart_and_never_read_by_the_code_or_another_turn() {
+    let script = Script::parse("clerk.yaml", THINKER).unwrap();
+    let provider = Arc::new(Scripted::new().with_script(script));
+    let rig = World::memory().program(|p| drop(p.flow::<Office>().provider(provider.clone())));
+    let run_id = start(&rig, json!({ "limits": "" }), Limits::none()).await;
+    assert_eq!(rig.completed(run_id).await, json!("done"));
+    let view = rig.view(run_id).await;
+    let thought = view.rows.iter().find_map(|(row, entry)| match entry {
+        Entry::EffectSettled(settled) => {
+            let kept = settled.reasoning.as_ref()?;
+            let carried = row.payloads.iter().find(|payload| payload.digest() == kept.digest);
+            carried.map(|payload| payload.read::<String>().unwrap())
+        }
+        _ => None,
+    });
+    assert_eq!(thought.as_deref(), Some("the moon moves the tide"));
+    let outcomes = view.rows.iter().flat_map(|(row, entry)| match entry {
+        Entry::EffectSettled(settled) => {
+            let kept = settled.reasoning.as_ref().map(|kept| kept.digest);
+            let others = row.payloads.iter().filter(move |p| Some(p.digest()) != kept);
+            others.map(|payload| String::from_utf8_lossy(payload.bytes()).into_owned()).collect()
+        }
+        _ => Vec::new(),
+    });
+    let told: Vec<_> = outcomes.filter(|text| text.contains("the tide")).collect();
+    assert!(told.is_empty(), "only its own payload holds it: {told:?}");
+}

@@ -123,6 +123,7 @@ mod tests {
                 seen: 0,
                 started_at: Timestamp::from_millis(0),
                 arguments: None,
+                reasoning: None,
                 scope: None,
                 about,
             })));

@@ -111,6 +111,7 @@ fn settled(place: &str, head: EffectHead, outcome: EffectOutcome, began: i64) ->
         seen: 0,
         started_at: at(began),
         arguments: None,
+        reasoning: None,
         scope: None,
         about: Value::Null,
     }
