@@ -193,11 +193,11 @@ async fn start(rig: &Rig, input: Value, limits: Limits) -> RunId {
 
 fn stops(view: &RunView) -> Vec<(Dimension, Option<&str>)> {
     let waits = view.projection.wait.as_ref().map(|set| set.waits.as_slice()).unwrap_or_default();
-    let stop = |wait| match wait {
+    let stops = waits.iter().filter_map(|wait| match wait {
         Wait::Budget { exhausted, within, .. } => Some((exhausted.dimension, within.as_deref())),
         _ => None,
-    };
-    waits.iter().filter_map(stop).collect()
+    });
+    stops.collect()
 }
 
 /// Stops an agent at a limit of its own and at one of the run, and lets it go on with more.
