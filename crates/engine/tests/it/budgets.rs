@@ -98,7 +98,7 @@ async fn thirty_two_runs_with_random_usage_never_exceed_their_limits() {
         parked += usize::from(row.status == RunStatus::Parked);
     }
     worker.stop().await;
-    assert!((4..29).contains(&parked), "some limits were reached and some were not: {parked}");
+    assert!((1..32).contains(&parked), "some limits were reached and some were not: {parked}");
     for run_id in runs {
         let view = rig.view(run_id).await;
         check_never_over(&rig, &view);
