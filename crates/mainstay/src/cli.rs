@@ -20,6 +20,7 @@ mod input;
 mod interrupt;
 mod jobs;
 mod migrate;
+mod models;
 mod output;
 mod prompts;
 mod query;
@@ -108,6 +109,9 @@ enum Command {
     /// Carry out plans that are given as data
     #[command(subcommand)]
     Jobs(jobs::Command),
+    /// List models, tiers and endpoints, ask whether they answer, print prices
+    #[command(subcommand)]
+    Models(models::Command),
     /// Check what exported journals prove, without the database
     #[command(subcommand)]
     Audit(audit::Command),
@@ -202,6 +206,7 @@ fn perform(command: Command, shell: Shell) -> Result<Exit, CliError> {
         Command::Jobs(command) => on_runtime(jobs::run(shell, command)),
         Command::Reviews(command) => on_runtime(reviews::run(shell, command)),
         Command::Flows(command) => on_runtime(flows::run(shell, command)),
+        Command::Models(command) => on_runtime(models::run(shell, command)),
         Command::Usage(args) => on_runtime(usage::run(shell, args)),
         Command::Doctor => on_runtime(doctor::run(shell)),
         Command::Migrate(args) => on_runtime(migrate::run(shell, args)),

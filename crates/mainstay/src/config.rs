@@ -1,13 +1,17 @@
-//! The environment, read once and here, into values that are passed on.
+//! The environment and the configuration file, read once and here, into values that are passed on.
+
+mod file;
+mod models;
+mod section;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use mainstay_core::{
-    code::Code,
-    model::{ModelId, Tier},
-};
-use mainstay_providers::vendor::Key;
+use mainstay_core::code::Code;
 
+pub(crate) use self::{
+    models::{EndpointSettings, KeyState, ModelSettings},
+    section::Dialect,
+};
 use crate::cli::error::CliError;
 
 /// What the environment says. An empty variable counts as one that is not set.
@@ -20,26 +24,7 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     pub(crate) drain: Option<Duration>,
     pub(crate) lease: Option<Duration>,
-    pub(crate) default_model: Option<ModelId>,
-    pub(crate) tiers: BTreeMap<Tier, ModelId>,
-    pub(crate) openai: Access,
-    pub(crate) anthropic: Access,
-    pub(crate) gemini: Access,
-    pub(crate) ollama: Access,
-}
-
-/// How a vendor is reached.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Access {
-    pub(crate) key: Option<Key>,
-    pub(crate) base_url: Option<String>,
-}
-
-impl Access {
-    /// Returns whether anything at all was said about the vendor.
-    pub(crate) const fn is_set(&self) -> bool {
-        self.key.is_some() || self.base_url.is_some()
-    }
+    pub(crate) models: ModelSettings,
 }
 
 /// How log lines are written.
@@ -53,22 +38,20 @@ pub(crate) enum LogFormat {
 }
 
 impl Settings {
-    /// Reads the environment of this process.
+    /// Reads the environment of this process, and the file that it names or that is there.
     #[expect(clippy::disallowed_methods, reason = "this is the one home of the environment")]
     pub(crate) fn from_env() -> Result<Self, CliError> {
-        Self::read(|name| std::env::var(name).ok())
+        let text = |text: std::ffi::OsString| text.into_string().ok();
+        let pairs =
+            std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?)));
+        Self::read(pairs.collect())
     }
 
-    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, CliError> {
-        let get = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let key = |name: &str| get(name).map(Key::new);
+    pub(crate) fn read(mut variables: BTreeMap<String, String>) -> Result<Self, CliError> {
+        variables.retain(|_, value| !value.is_empty());
+        let file = file::load(variables.get("MAINSTAY_CONFIG").map(String::as_str), &variables)?;
+        let get = |name: &str| variables.get(name).cloned();
         let span = |name: &str| get(name).map(|text| read_span(name, &text)).transpose();
-        let model = |name: &str| get(name).map(|text| read_model(name, &text)).transpose();
-        let mut tiers = BTreeMap::new();
-        for tier in Tier::ALL {
-            let name = format!("MAINSTAY__MODELS__{}", tier.name().to_uppercase());
-            tiers.extend(model(&name)?.map(|id| (tier, id)));
-        }
         Ok(Self {
             database_url: get("DATABASE_URL"),
             no_color: get("NO_COLOR").is_some(),
@@ -77,25 +60,13 @@ impl Settings {
             log_format: log_format(get("MAINSTAY_LOG_FORMAT"))?,
             drain: span("MAINSTAY_DRAIN_TIMEOUT")?,
             lease: span("MAINSTAY_LEASE")?.map(lease).transpose()?,
-            default_model: model("MAINSTAY__MODELS__DEFAULT")?,
-            tiers,
-            openai: Access { key: key("OPENAI_API_KEY"), base_url: get("OPENAI_BASE_URL") },
-            anthropic: Access {
-                key: key("ANTHROPIC_API_KEY"),
-                base_url: get("ANTHROPIC_BASE_URL"),
-            },
-            gemini: Access { key: key("GEMINI_API_KEY"), base_url: None },
-            ollama: Access { key: None, base_url: get("OLLAMA_HOST") },
+            models: ModelSettings::of(file.models, &variables)?,
         })
     }
 }
 
 fn invalid(name: &str, text: &str, right: &str) -> CliError {
     CliError::new(Code::InvalidConfig, format!("{name} is `{text}`")).with_hint(right)
-}
-
-fn read_model(name: &str, text: &str) -> Result<ModelId, CliError> {
-    text.parse().map_err(|error| invalid(name, text, &format!("{error}")))
 }
 
 fn log_format(text: Option<String>) -> Result<LogFormat, CliError> {
@@ -128,14 +99,15 @@ mod tests {
     use super::*;
 
     fn read(pairs: &[(&str, &str)]) -> Result<Settings, CliError> {
-        let get = |name: &str| pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
-        Settings::read(get)
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Settings::read(pairs.iter().map(own).collect())
     }
 
     #[test]
     fn an_empty_variable_is_not_set() {
         let settings = read(&[("NO_COLOR", ""), ("OPENAI_API_KEY", "")]).unwrap();
-        assert!(!settings.no_color && !settings.openai.is_set());
+        assert!(!settings.no_color);
+        assert!(matches!(settings.models.endpoints["openai"].key, KeyState::Missing(_)));
     }
 
     #[test]

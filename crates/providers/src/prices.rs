@@ -15,6 +15,7 @@ const BUNDLED: &str = include_str!("../data/prices.json");
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prices {
     version: String,
+    as_of: String,
     models: BTreeMap<ModelId, Price>,
 }
 
@@ -22,8 +23,7 @@ pub struct Prices {
 #[serde(deny_unknown_fields)]
 struct File {
     version: String,
-    #[serde(rename = "as_of")]
-    _as_of: String,
+    as_of: String,
     #[serde(rename = "source")]
     _source: String,
     #[serde(rename = "unit")]
@@ -53,7 +53,7 @@ impl Prices {
     /// Not such JSON.
     pub fn parse(json: &[u8]) -> Result<Self, NotCanonical> {
         let file: File = digest::parse(json)?;
-        Ok(Self { version: file.version, models: file.models })
+        Ok(Self { version: file.version, as_of: file.as_of, models: file.models })
     }
 
     /// Sets a price of one's own. The version says that the table is no longer the bundled one.
@@ -64,6 +64,12 @@ impl Prices {
         }
         self.models.insert(model, price);
         self
+    }
+
+    /// Returns the day of the bundled prices, as `2025-11-30`.
+    #[must_use]
+    pub fn as_of(&self) -> &str {
+        &self.as_of
     }
 
     /// Returns all models and their prices, in order of their names.

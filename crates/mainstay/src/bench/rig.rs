@@ -47,7 +47,7 @@ impl Rig {
             clock.clone(),
             Arc::new(OsEntropy),
             flows,
-            models::none(),
+            models::none(&crate::config::ModelSettings::default()),
             (Arc::new(tools), schema),
         );
         Ok(Self { plan, clock, counted, runtime: Arc::new(runtime.with_options(options)) })

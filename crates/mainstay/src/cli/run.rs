@@ -17,6 +17,7 @@ use super::{
     settle::{self, Settled},
     shell::Shell,
 };
+use crate::models;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -72,6 +73,7 @@ async fn start_and_drive(shell: &mut Shell, mut args: Args) -> Result<Exit, CliE
     let wish = wish(shell, &args)?;
     let database = shell.database()?;
     let runtime = shell.driver(&database, args.model.as_ref()).await?;
+    models::priced(&runtime.models, &wish.limits)?;
     let started = runtime.start(wish).await?;
     if started.existed {
         shell.output.note(format!("the key was used before: {} is the run", started.run_id));

@@ -59,7 +59,7 @@ impl Shell {
     pub(crate) async fn reader(&self) -> Result<Runtime, CliError> {
         let store = self.store(Purpose::Read).await?;
         let tools = self.open_tools(ToolSet::new(), Resources::new())?;
-        Ok(self.runtime(store, models::none(), tools))
+        Ok(self.runtime(store, models::none(&self.settings.models), tools))
     }
 
     /// Returns a runtime with the program's tools and models, which drives. Their resources are
@@ -71,7 +71,7 @@ impl Shell {
     ) -> Result<Runtime, CliError> {
         let app = &self.app;
         let catalog =
-            models::catalog(&app.models, app.default_model.as_ref(), &self.settings, model)?;
+            models::catalog(&app.models, app.default_model.as_ref(), &self.settings.models, model)?;
         let store = database.open(Purpose::Drive).await?;
         let mut resources = self.app.resources.clone();
         for open in std::mem::take(&mut self.app.opens) {

@@ -17,6 +17,7 @@ mod crews;
 mod doctor;
 mod input;
 mod jobs;
+mod models;
 mod reviews;
 mod runs;
 mod signals;

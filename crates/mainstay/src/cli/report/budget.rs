@@ -73,5 +73,7 @@ pub(crate) fn lines(view: &RunView) -> Vec<String> {
             hidden.unwrap_or_default()
         ));
     }
+    let cached = spending::cached(view.rows.iter().map(|(_, entry)| entry));
+    lines.extend(cached.map(|(hits, asked)| format!("cache {hits} of {asked} answered")));
     lines
 }

@@ -37,6 +37,24 @@ pub(crate) struct SpendDocument {
     model_calls: u64,
     tool_calls: u64,
     wall_ms: u64,
+    /// Of the calls that let a kept answer be given again; absent where none did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheDocument>,
+}
+
+/// How many calls were answered from the cache, for nothing.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct CacheDocument {
+    asked: u64,
+    hits: u64,
+    rate: f64,
+}
+
+impl CacheDocument {
+    #[expect(clippy::cast_precision_loss, reason = "a run makes far fewer calls than 2^53")]
+    fn of((hits, asked): (u64, u64)) -> Self {
+        Self { asked, hits, rate: hits as f64 / asked.max(1) as f64 }
+    }
 }
 
 /// A step that became due.
@@ -62,7 +80,11 @@ impl RunDocument {
             output,
             error: super::error_of(view).map(|error| error.document()),
             review_id: waits.and_then(first_review),
-            spend: SpendDocument::of(&run.ledger.total_spent()),
+            spend: SpendDocument {
+                cache: super::spending::cached(view.rows.iter().map(|(_, entry)| entry))
+                    .map(CacheDocument::of),
+                ..SpendDocument::of(&run.ledger.total_spent())
+            },
             steps: view.steps().into_iter().map(StepDocument::of).collect(),
         }
     }
@@ -107,6 +129,7 @@ impl SpendDocument {
             model_calls: spend.model_calls,
             tool_calls: spend.tool_calls,
             wall_ms: spend.wall,
+            cache: None,
         }
     }
 }

@@ -65,6 +65,13 @@ fn served<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeMap<EffectPositi
     settled(entries).filter(|s| s.head.kind == EffectKind::Model).filter_map(model).collect()
 }
 
+/// Returns how many calls were answered from the cache, and how many let that be; nothing if none did.
+pub(super) fn cached<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<(u64, u64)> {
+    let words = settled(entries).filter_map(|settled| settled.about.get("cache")?.as_str());
+    let count = |(hits, asked), word: &str| (hits + u64::from(word == "hit"), asked + 1);
+    Some(words.fold((0, 0), count)).filter(|(_, asked)| *asked > 0)
+}
+
 /// Names the call that was made most often with the same arguments, if it was made twice.
 fn repeated<'a>(entries: impl Iterator<Item = &'a Entry>) -> Option<String> {
     let mut calls = BTreeMap::<_, u64>::new();
