@@ -149,6 +149,15 @@ pub(super) const ROOMS: &[Room] = &[
         why: "a sample is written as a user would write it",
     },
     Room {
+        name: "onboarding_job",
+        ours: &[
+            FACADE, CORE, MACROS, ENGINE, AGENTS, TOOLS, GUARDRAILS, PROVIDERS, STORE, BROKER,
+            SERVER, EVALS,
+        ],
+        never: &[],
+        why: "a sample is written as a user would write it",
+    },
+    Room {
         name: "mainstay-cli",
         ours: &[
             FACADE, SAMPLE, CORE, MACROS, ENGINE, AGENTS, TOOLS, GUARDRAILS, PROVIDERS, STORE,
