@@ -18,13 +18,13 @@ use mainstay_core::{
     failure::Failure,
     guardrail::Guardrail,
     label::Integrity,
-    model::{Cost, ModelName, OutputSchema, Tier, ToolOffer, Usage},
+    model::{Cost, ModelName, OutputSchema, PromptRef, Tier, ToolOffer, Usage},
     tool::{Grants, ToolOutcome},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::memory::WorkingMemory;
+use crate::{memory::WorkingMemory, prompt::Filled};
 
 /// Who thinks: role, goal and background, the model that is asked, and what it may use.
 ///
@@ -173,6 +173,23 @@ pub struct Assignment {
     pub context: Vec<Source>,
     /// The shape the answer must have; the agent's own when absent.
     pub output: Option<OutputSchema>,
+    /// What the agent is told for this assignment, besides who it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub instructions: String,
+    /// The prompt that task and instructions were written from; each of its requests names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<PromptRef>,
+}
+
+impl From<Filled> for Assignment {
+    fn from(filled: Filled) -> Self {
+        Self {
+            task: filled.user,
+            instructions: filled.system,
+            prompt: Some(filled.reference),
+            ..Self::default()
+        }
+    }
 }
 
 impl Assignment {

@@ -27,7 +27,7 @@ pub use database::DatabaseUrl;
 pub use intelligence::Intelligence;
 pub use mainstay_agents as agents;
 pub use mainstay_agents::crewai::Reading;
-pub use mainstay_core::{budget::Limits, run::RunStatus, wait::Wait};
+pub use mainstay_core::{budget::Limits, code::Code, run::RunStatus, wait::Wait};
 pub use mainstay_engine::{
     commands::StartRun,
     program::{Flow, Route},

@@ -9,7 +9,7 @@ mod approval;
 mod draft;
 mod work;
 
-use mainstay::prelude::*;
+use mainstay::{agents::prompt::Filled, prelude::*};
 
 pub use self::{approval::Ruling, work::Work};
 use self::{
@@ -31,6 +31,9 @@ use crate::{
 
 /// Drafts of an answer before a plain list of the facts is sent instead.
 const DRAFTS: u32 = 2;
+
+/// The longest answer in tokens, where the prompt names none.
+const LONGEST: u32 = 300;
 
 /// A letter to the desk.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -218,7 +221,8 @@ impl SupportDesk {
         Ok(work)
     }
 
-    /// A model writes the answer from the facts, and again if it cannot be sent.
+    /// An agent that may call nothing writes the answer from the facts, and again if it cannot be
+    /// sent.
     #[listen(or_(act, Verdict::Rewrite))]
     async fn compose(
         &self,
@@ -237,9 +241,10 @@ impl SupportDesk {
             ("subject", &self.ticket.subject),
             ("body", &self.ticket.body),
         ];
-        let request = COMPOSE.fill(values, cx.random().await)?.request();
+        let filled = COMPOSE.fill(values, cx.random().await)?;
         let number = last.map_or(1, |checked| checked.draft.number + 1);
-        Ok(Draft::new(number, cx.model(request).await?))
+        let written = cx.agent(&writer(&filled), filled.into()).await;
+        Ok(Draft::of(number, written)?)
     }
 
     #[listen(compose)]
@@ -297,6 +302,16 @@ impl SupportDesk {
         let outcomes = work.map_or_else(|| vec![Outcome::Refused], |work| work.outcomes.clone());
         Ok(Closed { category: letter.category, outcomes, answer: answer.cloned() })
     }
+}
+
+/// Who writes to customers. What the answer may say stands in the prompt.
+fn writer(prompt: &Filled) -> Agent {
+    let goal = "an answer that says what was done, and nothing that is not so";
+    Agent::new("writer", "the writer of a support desk", goal)
+        .with_model(prompt.model.clone())
+        .with_window(Window::Everything)
+        .with_turns(DRAFTS + 1)
+        .with_max_output_tokens(prompt.max_output_tokens.unwrap_or(LONGEST))
 }
 
 fn addressee(file: &File) -> &str {

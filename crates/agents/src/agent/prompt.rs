@@ -2,32 +2,43 @@
 
 use std::fmt::Write;
 
-use mainstay_core::label::Integrity;
+use mainstay_core::{digest::Digest, label::Integrity, model::PromptRef};
 
-use super::{Agent, Assignment};
+use super::{
+    Assignment,
+    offer::{Beginning, PROTOCOL},
+};
 use crate::{
     mark::Mark,
     memory::{Fact, WorkingMemory},
 };
+
+/// How an agent is to work that may call something.
+const HOW_TO_WORK: &str = "Call tools for what you do not know, several at once where they do not depend on each other. \
+     A tool that failed has not done what you asked; say so rather than guess. When you have the \
+     answer, give it as text without calling a tool.";
 
 /// What is said last in an agent's last turn.
 pub(super) const LAST_TURN: &str =
     "This is your last turn, and no tool can be called any more: give your best answer now.";
 
 /// Returns the instructions that stand above the conversation.
-pub(super) fn system(agent: &Agent, mark: &Mark) -> String {
-    let mut text = format!("You are {}.\nYour goal: {}\n", agent.role, agent.goal);
-    if !agent.backstory.is_empty() {
-        text.push_str(&agent.backstory);
-        text.push('\n');
-    }
-    text.push_str(
-        "\nCall tools for what you do not know, several at once where they do not depend on each \
-         other. A tool that failed has not done what you asked; say so rather than guess. When you \
-         have the answer, give it as text without calling a tool.\n",
-    );
-    text.push_str(mark.instruction());
-    text
+pub(super) fn system(beginning: &Beginning, mark: &Mark) -> String {
+    let Beginning { agent, assignment, offers, .. } = beginning;
+    let who = format!("You are {}.\nYour goal: {}", agent.role, agent.goal);
+    let how = if offers.is_empty() { "" } else { HOW_TO_WORK };
+    let parts = [&who, &agent.backstory, &assignment.instructions, how, mark.instruction()];
+    let said = parts.into_iter().filter(|part| !part.is_empty());
+    said.collect::<Vec<_>>().join("\n\n")
+}
+
+/// Returns the prompt that a request of the agent is written from: the author's, or this one.
+pub(super) fn reference(assignment: &Assignment) -> PromptRef {
+    assignment.prompt.clone().unwrap_or_else(|| PromptRef {
+        name: "agent".to_owned(),
+        version: PROTOCOL.to_string(),
+        hash: Digest::of_parts([HOW_TO_WORK.as_bytes(), LAST_TURN.as_bytes()]),
+    })
 }
 
 /// Returns the assignment as the conversation begins with it, and what the agent keeps in mind.

@@ -148,7 +148,8 @@ impl Worker {
         let mark = self.mark(turn);
         let opening = prompt::opening(assignment, &self.memory, (turn, turns), &mark);
         let mut request = ModelRequest::new(agent.model.clone())
-            .with_system(prompt::system(agent, &mark))
+            .with_system(prompt::system(&self.beginning, &mark))
+            .with_prompt(prompt::reference(assignment))
             .with_user(opening)
             .with_max_output_tokens(agent.max_output_tokens);
         request.messages.extend(self.conversation.messages(&mark));

@@ -112,6 +112,7 @@ impl Performance {
             expected_output: task.expected_output.trim().to_owned(),
             context: self.context.clone(),
             output: task.output.clone(),
+            ..Assignment::default()
         }
     }
 

@@ -1,6 +1,6 @@
 //! An answer that a model wrote, and what keeps it from being sent.
 
-use mainstay::prelude::*;
+use mainstay::{Code, prelude::*};
 
 use crate::facts::Facts;
 
@@ -24,12 +24,19 @@ enum End {
 }
 
 impl Draft {
-    pub(super) fn new(number: u32, reply: ModelReply) -> Self {
-        let end = match reply.finish {
-            FinishReason::Stop => End::Whole,
-            FinishReason::Length | FinishReason::Filtered | FinishReason::ToolCalls => End::Cut,
-        };
-        Self { number, text: reply.text, end }
+    /// Takes what the writer wrote. One that never came to an end is a draft that breaks off: it can
+    /// be asked again, and the facts can be sent as they are.
+    ///
+    /// # Errors
+    /// There was no answer for another reason.
+    pub(super) fn of(number: u32, written: Result<AgentReply, Failure>) -> Result<Self, Failure> {
+        match written {
+            Ok(reply) => Ok(Self { number, text: reply.text, end: End::Whole }),
+            Err(failure) if failure.code == Code::AgentAnswer => {
+                Ok(Self { number, text: failure.message, end: End::Cut })
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Holds the draft against what is known, and says what is wrong with it.
