@@ -12,7 +12,10 @@ pub(crate) use self::{
     models::{EndpointSettings, KeyState, ModelSettings},
     section::Dialect,
 };
-use crate::cli::error::CliError;
+use crate::{
+    budget::{BudgetTable, Cap},
+    cli::error::CliError,
+};
 
 /// What the environment says. An empty variable counts as one that is not set.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) drain: Option<Duration>,
     pub(crate) lease: Option<Duration>,
     pub(crate) models: ModelSettings,
+    /// The caps of the file.
+    pub(crate) budgets: Vec<Cap>,
 }
 
 /// How log lines are written.
@@ -60,6 +65,7 @@ impl Settings {
             log_format: log_format(get("MAINSTAY_LOG_FORMAT"))?,
             drain: span("MAINSTAY_DRAIN_TIMEOUT")?,
             lease: span("MAINSTAY_LEASE")?.map(lease).transpose()?,
+            budgets: file.budgets.iter().map(BudgetTable::cap).collect::<Result<_, _>>()?,
             models: ModelSettings::of(file.models, &variables)?,
         })
     }
@@ -117,6 +123,20 @@ mod tests {
         assert_eq!(error.hint.as_deref(), Some("write `text` or `json`"));
         let error = read(&[("MAINSTAY__MODELS__FAST", "gpt")]).unwrap_err();
         assert_eq!(error.code, Code::InvalidConfig);
+    }
+
+    #[test]
+    fn a_file_may_cap_what_many_runs_spend() {
+        let budgets = |text: &str| {
+            let file = file::read("mainstay.toml", text, &BTreeMap::new())?;
+            file.budgets.iter().map(BudgetTable::cap).collect::<Result<Vec<_>, _>>()
+        };
+        let text = "[[budgets]]\ntenant = \"*\"\nperiod = \"day\"\nusd = 20\n";
+        assert_eq!(budgets(text).unwrap()[0].to_string(), "tenant=* per day");
+        for wrong in ["period = \"week\"", "period = \"day\"", "period = \"day\"\nwall = 5"] {
+            let error = budgets(&format!("[[budgets]]\n{wrong}\n")).unwrap_err();
+            assert_eq!(error.code, Code::InvalidConfig, "{wrong}");
+        }
     }
 
     #[test]

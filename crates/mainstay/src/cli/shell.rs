@@ -22,6 +22,7 @@ use super::{Global, error::CliError, exit::Exit, output::Output};
 use crate::{
     app::{App, Surroundings},
     ask::Ask,
+    budget::Cap,
     config::Settings,
     database::{DEFAULT, DatabaseUrl, Purpose},
     job, models,
@@ -115,7 +116,12 @@ impl Shell {
         let flows = self.flows(&tools.specs());
         Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
             .with_options(options)
-            .with_caps(self.app.budgets.clone())
+            .with_caps(self.caps())
+    }
+
+    /// Returns the caps of the program and of its configuration file: every one of them holds.
+    pub(crate) fn caps(&self) -> Vec<Cap> {
+        [self.app.budgets.as_slice(), self.settings.budgets.as_slice()].concat()
     }
 
     /// Returns the program's flows, and the built-in ones that its tools make possible.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::section::ModelsSection;
-use crate::cli::error::CliError;
+use crate::{budget::BudgetTable, cli::error::CliError};
 
 /// Where the file is looked for when nothing names it.
 const USUAL: &str = "mainstay.toml";
@@ -28,6 +28,7 @@ const OLDER: [(&str, &str); 3] = [
 #[serde(deny_unknown_fields, default)]
 pub(super) struct File {
     pub(super) models: ModelsSection,
+    pub(super) budgets: Vec<BudgetTable>,
 }
 
 /// Reads the file that `named` names, or the usual one if it is there, under the variables.
