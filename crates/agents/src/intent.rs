@@ -47,6 +47,9 @@ pub struct Target {
     pub description: String,
     /// JSON Schema of its state; an input is laid over the default state, so no field is required.
     pub schema: Value,
+    /// The default state, which an input is laid over; null where nobody knows it.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub default: Value,
     /// What people say when they want it.
     #[serde(default, skip_serializing_if = "Intent::is_silent")]
     pub intent: Intent,
@@ -84,7 +87,8 @@ impl By {
 pub struct Routed {
     /// The flow.
     pub flow: String,
-    /// The input; it fits the flow's schema as far as it goes.
+    /// The input: what was read, laid over the flow's default state. It fits the flow's schema as
+    /// far as it goes.
     pub input: Value,
     /// How sure that is.
     pub confidence: Confidence,
@@ -212,7 +216,7 @@ impl Intents {
         let patterns = [self.rules.get(target), self.captures.get(target)];
         let patterns = patterns.into_iter().flatten().flatten();
         let read = patterns.flat_map(|pattern| pattern.read_from(text));
-        let input = input::input(&flow.schema, read, check);
+        let input = flow.complete(&input::input(&flow.schema, read, check));
         Some(Routed { flow: flow.flow.clone(), input, confidence, by })
     }
 }

@@ -17,6 +17,7 @@ use mainstay_engine::{
     program::{Flow, FlowProgram},
 };
 use mainstay_tools::{Resources, ToolSet};
+use serde_json::Value;
 
 use crate::{cli, database::DatabaseUrl, demo::Demo};
 
@@ -180,6 +181,7 @@ fn target(program: &dyn FlowProgram) -> Target {
         flow: definition.name.clone(),
         description: definition.description.clone(),
         schema: definition.state_schema.clone(),
+        default: program.initial(&Value::Null).unwrap_or_default(),
         intent: program.intent(),
     }
 }

@@ -3,6 +3,8 @@
 use mainstay_core::schema::SchemaCheck;
 use serde_json::{Map, Value};
 
+use super::Target;
+
 /// Returns the schema with nothing required: an input is laid over the default state.
 pub(super) fn partial(schema: &Value) -> Value {
     match schema {
@@ -39,6 +41,27 @@ pub(super) fn input<'t>(
         }
     }
     input
+}
+
+impl Target {
+    /// Returns what was read, laid over the default state name by name: a flow lays an input over it
+    /// only as a whole at each of its fields, and a request seldom says everything inside one.
+    pub(super) fn complete(&self, read: &Value) -> Value {
+        let mut input = self.default.clone();
+        lay_over(&mut input, read);
+        input
+    }
+}
+
+fn lay_over(below: &mut Value, above: &Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (name, value) in above {
+                lay_over(below.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above.clone(),
+    }
 }
 
 /// Puts a value at a path such as `ticket.from`; the first one that is read stays.

@@ -85,6 +85,7 @@ fn amended(effects: &Arc<dyn Effects>, intents: &Intents, subject: Value) -> Opt
     let target = intents.targets().iter().find(|target| target.flow == flow)?;
     let input = if input.is_null() { Value::Object(serde_json::Map::new()) } else { input };
     let fits = effects.schema().errors(&input::partial(&target.schema), &input).is_empty();
+    let input = target.complete(&input);
     let (confidence, by) = (super::Confidence::declared(), super::By::Person);
     fits.then_some(Routed { flow, input, confidence, by })
 }

@@ -38,7 +38,8 @@ pub(super) async fn suggest(
     };
     let read = said.get("input").cloned().unwrap_or_else(|| json!({}));
     let errors = effects.schema().errors(&input::partial(&target.schema), &read);
-    let input = if errors.is_empty() && read.is_object() { read } else { json!({}) };
+    let read = if errors.is_empty() && read.is_object() { read } else { json!({}) };
+    let input = target.complete(&read);
     Ok(Some(Routed { flow: flow.to_owned(), input, confidence: Confidence::none(), by: By::Model }))
 }
 

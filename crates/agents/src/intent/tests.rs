@@ -24,6 +24,7 @@ fn target(flow: &str, description: &str, examples: &[&str]) -> Target {
             "required": ["order", "cents"],
             "additionalProperties": false,
         }),
+        default: Value::Null,
         intent: Intent { examples: texts(examples), ..Intent::default() },
     }
 }
@@ -82,6 +83,15 @@ fn a_request_like_the_examples_goes_where_they_go() {
     let input = json!({ "cents": 90 });
     assert_eq!(found, ("refund".into(), input, By::Classifier, Basis::Calibrated));
     assert_eq!(routed("where is the parcel").0, "track");
+}
+
+#[test]
+fn what_a_request_does_not_say_is_as_by_default() {
+    let default = json!({ "order": "", "cents": 5, "to": { "name": "", "city": "Kiel" } });
+    let refund = Target { default, ..target("refund", "", &[]) };
+    let input = refund.complete(&json!({ "order": "A-7", "to": { "name": "Ann" } }));
+    let wanted = json!({ "order": "A-7", "cents": 5, "to": { "name": "Ann", "city": "Kiel" } });
+    assert_eq!(input, wanted);
 }
 
 #[test]

@@ -17,9 +17,23 @@ const STOP: [&str; 67] = [
 pub(super) fn terms(text: &str) -> impl Iterator<Item = String> {
     let lower = text.to_lowercase();
     let words: Vec<String> = lower
-        .split(|c: char| !c.is_alphanumeric())
+        .split_whitespace()
+        // An address says who asks, not what for.
+        .filter(|word| !word.contains('@'))
+        .flat_map(|word| word.split(|c: char| !c.is_alphanumeric()))
         .filter(|word| !word.is_empty() && !STOP.contains(word))
         .map(|word| word.chars().take(STEM).collect())
         .collect();
     words.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::terms;
+
+    #[test]
+    fn endings_stop_words_and_addresses_do_not_count() {
+        let found: Vec<_> = terms("Please RETURN the returned lamp, anna@example.org!").collect();
+        assert_eq!(found, ["retur", "retur", "lamp"]);
+    }
 }

@@ -4,7 +4,10 @@ use std::io::{BufRead, IsTerminal};
 
 use mainstay_agents::intent::{Answer, Basis, Intents, Routed};
 use mainstay_core::{code::Code, model::ModelId, visible};
-use mainstay_engine::{commands::StartRun, program::Flow};
+use mainstay_engine::{
+    commands::StartRun,
+    program::{Flow, InputError},
+};
 use mainstay_tools::schema::JsonSchemaCheck;
 use serde_json::Value;
 
@@ -12,6 +15,7 @@ use super::{
     confirm::{self, Consent},
     error::CliError,
     exit::Exit,
+    flows,
     run::{close, read_limits},
     settle,
     shell::Shell,
@@ -45,6 +49,7 @@ pub(crate) async fn run(shell: Shell, args: Args) -> Result<Exit, CliError> {
     }
     match answer {
         Answer::Routed(routed) => {
+            check(&shell, &routed)?;
             let what = [of_routed(&routed), format!("input {}", shown(&routed.input))];
             if args.consent.ask(&shell.output, "start", &what)? == confirm::Answer::No {
                 return Ok(Exit::Ok);
@@ -53,7 +58,10 @@ pub(crate) async fn run(shell: Shell, args: Args) -> Result<Exit, CliError> {
         }
         Answer::Unclear { question, candidates } => match ask_here(&shell, &question, &candidates)?
         {
-            Some(meant) => start(shell, args, meant.flow, meant.input).await,
+            Some(meant) => {
+                check(&shell, &meant)?;
+                start(shell, args, meant.flow, meant.input).await
+            }
             None => {
                 let input = Ask::input(&text, intents.targets());
                 start(shell, args, Ask::NAME.to_owned(), input).await
@@ -61,6 +69,16 @@ pub(crate) async fn run(shell: Shell, args: Args) -> Result<Exit, CliError> {
         },
         Answer::Unknown { .. } => Err(nobody(&intents)),
     }
+}
+
+/// What would be refused at the start is refused before anybody is asked.
+fn check(shell: &Shell, routed: &Routed) -> Result<(), CliError> {
+    let program = &flows::find(shell, &routed.flow)?.program;
+    let fits = program.initial(&routed.input);
+    fits.map(drop).map_err(|InputError { path, message }| {
+        CliError::new(Code::InvalidInput, format!("at `{path}`: {message}"))
+            .with_hint(format!("mainstay run {} --input key=value", routed.flow))
+    })
 }
 
 /// Shows where the request would go, and starts nothing.

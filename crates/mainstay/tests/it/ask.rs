@@ -10,7 +10,7 @@ fn a_request_that_a_rule_fits_is_shown_and_then_started() {
     let ask = ["ask", "say hello to Ann"];
     let shown = place.json(0, &[&ask[..], &["--dry-run"]].concat());
     assert_eq!((&shown["flow"], &shown["by"]), (&json!("greet"), &json!("rule")));
-    assert_eq!(shown["input"], json!({ "name": "Ann" }));
+    assert_eq!(shown["input"], json!({ "name": "Ann", "times": 0 }));
     place.run(&ask).refused(2, "MS-1011", "needs a yes");
     let run = place.json(0, &[&ask[..], &["--yes"]].concat());
     assert_eq!((&run["flow"], &run["output"]), (&json!("greet"), &json!("hello Ann")));
