@@ -158,6 +158,12 @@ pub(super) const ROOMS: &[Room] = &[
         why: "a sample is written as a user would write it",
     },
     Room {
+        name: "due_diligence",
+        ours: &[FACADE, CORE, MACROS, ENGINE, AGENTS, TOOLS, PROVIDERS, STORE],
+        never: &[],
+        why: "a sample is written as a user would write it, and this one needs the facade alone",
+    },
+    Room {
         name: "mainstay-cli",
         ours: &[
             FACADE, SAMPLE, CORE, MACROS, ENGINE, AGENTS, TOOLS, GUARDRAILS, PROVIDERS, STORE,
