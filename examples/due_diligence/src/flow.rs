@@ -34,15 +34,7 @@ pub struct Examined {
 }
 
 /// Examines a company from the documents in a folder.
-#[flow(
-    name = "due_diligence",
-    version = 1,
-    examples = [
-        "Look into this company before we buy it.",
-        "What are the risks in the documents of the data room?",
-        "Examine the contracts and accounts of the target.",
-    ],
-)]
+#[flow(name = "due_diligence", version = 1)]
 impl DueDiligence {
     /// Code reads every document through the tools: what they gave is in the journal, and
     /// quotes are held against that, on whatever day and machine the crew goes on.

@@ -46,6 +46,11 @@ impl Place {
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     }
 
+    /// Runs the program as it is, and returns what a person reads.
+    pub(crate) fn print(&self, company: &str) -> String {
+        self.say(&["run", "due_diligence", "--input", &format!("company={company}")]).1
+    }
+
     fn run(&self, company: &str, more: &[&str]) -> Ran {
         let input = format!("company={company}");
         let run = ["run", "due_diligence", "--input", &input, "--json"];

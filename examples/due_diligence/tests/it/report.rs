@@ -5,7 +5,7 @@ use due_diligence::{
     report::{Advice, Citation},
 };
 
-use crate::program::{COMPANY, Ran, run, run_with};
+use crate::program::{COMPANY, Place, Ran, run, run_with};
 
 fn documents() -> Folder {
     Folder::read(concat!(env!("CARGO_MANIFEST_DIR"), "/documents").as_ref()).unwrap()
@@ -116,9 +116,9 @@ fn a_model_that_obeys_an_instruction_in_a_document_gets_nothing_done() {
 
 #[test]
 fn a_document_that_the_report_passes_over_is_named() {
-    let (court, rest) = ("          - statement: A customer", "          - statement: The only");
     let model = include_str!("../../model.yaml");
-    let passed_over = &model[model.find(court).unwrap()..model.find(rest).unwrap()];
+    let (_, from_court) = model.split_once("findings: &findings\n").unwrap();
+    let (passed_over, _) = from_court.split_once("          - statement: The only").unwrap();
     let ran = run_with(&[
         (passed_over, ""),
         ("            - The seller answers for the claim of EUR 310,000.\n", ""),
@@ -132,4 +132,13 @@ fn a_company_that_no_document_names_is_not_looked_into() {
     assert_eq!((exit, document["error"]["code"].as_str()), (Some(1), Some("MS-2001")));
     assert_eq!(document["error"]["message"], "no document names `Acme`\nat step `gather`");
     assert!(!tools.iter().any(|call| call.starts_with("search_documents")), "{tools:?}");
+}
+
+#[test]
+fn the_readme_shows_what_the_program_prints() {
+    let readme = include_str!("../../README.md");
+    let (_, shown) = readme.split_once("```json\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    let printed = Place::new().print(COMPANY);
+    assert!(printed.ends_with(shown), "{printed}");
 }
