@@ -41,7 +41,7 @@ impl Place {
 
     fn say(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_due_diligence"));
-        command.args(arguments).current_dir(&self.0).env_remove("DATABASE_URL");
+        command.args(arguments).current_dir(&self.0).env_clear();
         let output = command.output().unwrap();
         (output.status.code(), String::from_utf8(output.stdout).unwrap())
     }
