@@ -9,7 +9,9 @@ use futures::future::BoxFuture;
 use mainstay_core::{
     failure::StepError,
     flow::{FlowDefinition, intent::Intent},
+    tool::Grants,
 };
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::context::StepContext;
@@ -34,6 +36,17 @@ pub struct InputError {
     pub path: String,
     /// What is wrong there, and what would have been right.
     pub message: String,
+}
+
+/// Somebody who works inside a step, and the tools it may call, as far as the step's grants go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    /// The step.
+    pub step: String,
+    /// Who, such as `agent researcher`.
+    pub who: String,
+    /// What it may call.
+    pub grants: Grants,
 }
 
 /// A flow that can be driven.
@@ -61,6 +74,13 @@ pub trait FlowProgram: Send + Sync + 'static {
         inputs: Inputs,
         cx: StepContext,
     ) -> BoxFuture<'static, Result<StepDone, StepError>>;
+
+    /// Returns who is known to work inside the steps before anything runs. Steps written in Rust name
+    /// their agents when they call them: nobody knows these beforehand, and the step's own grants
+    /// bound them.
+    fn callers(&self) -> Vec<Caller> {
+        Vec::new()
+    }
 
     /// Moves the state of a run of `from` to this version, at a step boundary. `None` means that
     /// this version cannot take runs of that one.

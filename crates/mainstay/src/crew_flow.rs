@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use futures::{FutureExt, future::BoxFuture};
 use mainstay_agents::{
     crew::Rules,
-    crewai::{Project, Reading},
+    crewai::{AgentLine, Project, Reading},
 };
 use mainstay_core::{
     digest::Digest,
@@ -16,7 +16,7 @@ use mainstay_core::{
 };
 use mainstay_engine::{
     context::StepContext,
-    program::{FlowProgram, InputError, Inputs, StepDone},
+    program::{Caller, FlowProgram, InputError, Inputs, StepDone},
 };
 use serde_json::{Map, Value, json};
 
@@ -74,7 +74,7 @@ fn definition(project: &Project) -> FlowDefinition {
     let state_schema = schema(project);
     let grants = project.grants();
     let step = StepDefinition {
-        name: "work".into(),
+        name: STEP.into(),
         kind: StepKind::Step,
         access: Access::Reads,
         trigger: Trigger::Start,
@@ -114,9 +114,21 @@ fn version(schema: &Value, grants: &Grants) -> u32 {
     u32::from_be_bytes([0, a, b, c]).max(1)
 }
 
+/// The only step.
+const STEP: &str = "work";
+
 impl FlowProgram for CrewFlow {
     fn definition(&self) -> &FlowDefinition {
         &self.definition
+    }
+
+    fn callers(&self) -> Vec<Caller> {
+        let caller = |agent: &AgentLine| Caller {
+            step: STEP.to_owned(),
+            who: format!("agent {}", agent.name),
+            grants: agent.tools.iter().collect(),
+        };
+        self.project.report().agents.iter().map(caller).collect()
     }
 
     fn initial(&self, input: &Value) -> Result<Value, InputError> {

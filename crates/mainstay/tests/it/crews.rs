@@ -49,3 +49,17 @@ fn an_import_lists_what_does_not_carry_over_with_its_line() {
     assert_eq!(sound["agents"][0]["model"], "openai:gpt-4o-mini");
     place.run(&["import", "crewai", "nowhere"]).refused(2, "MS-1121", "there is no `agents.yaml`");
 }
+
+#[test]
+fn a_flow_shows_who_may_call_what_before_anything_runs() {
+    let place = Place::new();
+    let crew = folder("crates/agents/tests/crews/release_board");
+    let shown = place.json(0, &["--crew", &crew, "flows", "show", "crew:release-board"]);
+    let callers = shown["callers"].as_array().unwrap();
+    let may = |who: &str| {
+        let caller = callers.iter().find(|caller| caller["who"] == who);
+        caller.map(|caller| caller["grants"].as_array().unwrap().len())
+    };
+    assert_eq!(may("the step"), Some(1), "{shown}");
+    assert_eq!((may("agent tester"), may("agent writer")), (Some(1), Some(0)), "{shown}");
+}
