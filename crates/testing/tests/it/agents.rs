@@ -8,13 +8,13 @@ use mainstay_engine::commands::StartRun;
 use mainstay_providers::scripted::{Script, Scripted};
 use mainstay_testing::{
     crash::Everywhere,
-    rig::{Ground, Setup, Stage},
+    rig::{Ground, Rig, Setup, Stage},
     world::{World, WorldTool},
 };
 use mainstay_tools::{Registry, Resources};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::sale::{A_DAY, FOREVER, spec};
+use crate::sale::{A_DAY, FOREVER, out_of_stock, spec};
 
 /// A case that an agent works on.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -58,6 +58,12 @@ rules:
 ";
 
 async fn case(stage: Stage) -> Setup {
+    put_up::<Case>(&stage, "case", SCRIPT)
+}
+
+/// Puts up a flow that thinks by this script, with a tool of each of three effect classes, under
+/// limits.
+pub(crate) fn put_up<F: Flow>(stage: &Stage, flow: &str, script: &str) -> Setup {
     let world = World::default();
     let mut registry = Registry::new(Resources::default(), stage.clock());
     for spec in [
@@ -66,16 +72,17 @@ async fn case(stage: Stage) -> Setup {
         spec("charge", A_DAY),
         spec("book_van", EffectClass::AtMostOnce),
     ] {
-        registry.add(Arc::new(WorldTool::of(&world, spec)) as Arc<dyn Tool>).unwrap();
+        let tool = WorldTool::of(&world, spec).refusing(out_of_stock);
+        registry.add(Arc::new(tool) as Arc<dyn Tool>).unwrap();
     }
     let schema = registry.schema();
-    let script = Script::parse("clerk.yaml", SCRIPT).unwrap();
-    let mut start = StartRun::new("case", json!({}));
+    let script = Script::parse("clerk.yaml", script).unwrap();
+    let mut start = StartRun::new(flow, json!({}));
     start.limits.usd = Some(5_000_000);
     start.limits.tool_calls = Some(100);
     start.limits.model_calls = Some(100);
     Setup::default()
-        .with_flow::<Case>()
+        .with_flow::<F>()
         .with_tools(Arc::new(registry), schema)
         .with_provider(Arc::new(Scripted::new().with_script(script)))
         .with_default_model("scripted:clerk".parse().unwrap())
@@ -83,13 +90,38 @@ async fn case(stage: Stage) -> Setup {
         .with_outside(Arc::new(world))
 }
 
-async fn check(ground: Ground) {
-    let report = Everywhere::new(case).on(ground).run().await;
+/// Crashes a setup everywhere, which calls so many models and tools when nothing disturbs it.
+pub(crate) async fn crash<S, F>(setup: S, ground: Ground, calls: (usize, usize))
+where
+    S: Fn(Stage) -> F + Send + Sync + 'static,
+    F: Future<Output = Setup> + 'static,
+{
+    let report = Everywhere::new(setup).on(ground).run().await;
     eprintln!("{report}");
     let of = |what: &str| report.points.iter().filter(|point| point.what.contains(what)).count();
-    assert_eq!((of("model:"), of("tool:")), (12, 13), "{report}");
+    assert_eq!((of("model:"), of("tool:")), calls, "{report}");
     println!("figure crash_points={} points", report.points.len());
+    println!("figure findings={} findings", report.findings.len());
     report.assert_safe();
+}
+
+/// Checks what the run of a setup returns that nothing disturbs.
+pub(crate) async fn returns<F>(setup: fn(Stage) -> F, flow: &str, expected: Value)
+where
+    F: Future<Output = Setup>,
+{
+    let rig = Rig::on(Ground::Memory, 7, setup).await.unwrap();
+    rig.store().migrate(()).await.unwrap();
+    let run_id = rig.start(StartRun::new(flow, json!({}))).await.unwrap();
+    let mut view = rig.drive(run_id).await.unwrap();
+    while rig.decide(run_id).await.unwrap() > 0 {
+        view = rig.drive(run_id).await.unwrap();
+    }
+    assert_eq!(rig.output(&view.projection).await.unwrap(), expected, "{:?}", view.row);
+}
+
+async fn check(ground: Ground) {
+    crash(case, ground, (12, 13)).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Planned jobs against models that do what an attacker wants: the journal shows what was called.
 
 mod attack;
+mod crashes;
 mod hostile;
 mod order;
 

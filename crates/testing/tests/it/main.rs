@@ -4,6 +4,7 @@
 
 mod agents;
 mod controls;
+mod crews;
 mod determinism;
 mod everywhere;
 mod jobs;

@@ -146,11 +146,13 @@ pub(crate) fn spec(name: &str, effect: EffectClass) -> ToolSpec {
         .with_timeout(Duration::from_secs(5))
 }
 
+/// What is lost can be neither reserved nor sent.
+pub(crate) fn out_of_stock(arguments: &Value) -> Option<ToolFailure> {
+    (arguments["order"] == "lost").then(|| ToolFailure::refused("it is not on the shelf"))
+}
+
 /// The tools of a sale, each honest about what a repeat does.
 pub(crate) fn tools(world: &World) -> Vec<WorldTool> {
-    let out_of_stock = |arguments: &Value| {
-        (arguments["order"] == "lost").then(|| ToolFailure::refused("it is not on the shelf"))
-    };
     vec![
         WorldTool::of(world, spec("find_order", EffectClass::Read)),
         WorldTool::of(world, spec("reserve", FOREVER)),
