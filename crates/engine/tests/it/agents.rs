@@ -1,10 +1,7 @@
 //! Agents under limits and across crashes, on the engine: each stops before the call that would
 //! pass a limit, goes on at the same turn with more, and is charged for what a crash hides.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
 
 use mainstay::prelude::*;
 use mainstay_core::{
@@ -12,10 +9,7 @@ use mainstay_core::{
     effects::{Asked, Effects},
     id::RunId,
     journal::Entry,
-    model::{
-        CallContext, ModelFailure, ModelId, ModelReply, ModelRequest, Price, Provider, StreamSink,
-        ToolOffer,
-    },
+    model::{ModelId, ToolOffer},
     run::RunStatus,
     tool::EffectClass,
     wait::Wait,
@@ -25,6 +19,7 @@ use mainstay_providers::scripted::{Script, Scripted};
 use serde_json::{Value, json};
 
 use crate::{
+    models::Counted,
     rig::{Rig, World, waits},
     tools::Probe,
 };
@@ -103,60 +98,6 @@ impl Office {
     }
 }
 
-/// The scripted model, counted; its nth call may never be answered.
-struct Counted {
-    inner: Scripted,
-    asked: AtomicUsize,
-    hangs_at: Option<usize>,
-}
-
-impl Counted {
-    fn new(hangs_at: Option<usize>) -> Arc<Self> {
-        let script = Script::parse("clerk.yaml", SCRIPT).unwrap();
-        let inner = Scripted::new().with_script(script);
-        Arc::new(Self { inner, asked: AtomicUsize::new(0), hangs_at })
-    }
-
-    fn count(&self) -> usize {
-        self.asked.load(Ordering::SeqCst)
-    }
-
-    async fn asked(&self, times: usize) {
-        while self.count() < times {
-            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        }
-    }
-}
-
-#[async_trait::async_trait]
-impl Provider for Counted {
-    fn name(&self) -> &str {
-        self.inner.name()
-    }
-
-    fn count_input(&self, model: &ModelId, request: &ModelRequest) -> u64 {
-        self.inner.count_input(model, request)
-    }
-
-    fn price(&self, model: &ModelId) -> Option<Price> {
-        self.inner.price(model)
-    }
-
-    async fn call(
-        &self,
-        model: &ModelId,
-        request: &ModelRequest,
-        context: &CallContext,
-        sink: &dyn StreamSink,
-    ) -> Result<ModelReply, ModelFailure> {
-        let nth = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        if Some(nth) == self.hangs_at {
-            std::future::pending::<()>().await;
-        }
-        self.inner.call(model, request, context, sink).await
-    }
-}
-
 struct Desk {
     rig: Rig,
     model: Arc<Counted>,
@@ -172,7 +113,7 @@ fn desk(world: &World, hangs_at: Option<usize>) -> Desk {
         clock.advance(std::time::Duration::from_secs(seconds));
         std::future::ready(Ok(call.arguments))
     });
-    let model = Counted::new(hangs_at);
+    let model = Counted::hanging_at(SCRIPT, hangs_at);
     let rig = program(world, &model, &look);
     Desk { rig, model, look }
 }

@@ -12,16 +12,35 @@ use mainstay_core::model::{
 };
 use mainstay_providers::scripted::{Script, Scripted};
 
-/// A scripted model that counts the calls that reach it.
+/// A scripted model that counts the calls that reach it; its nth may never be answered.
 pub(crate) struct Counted {
     inner: Scripted,
     asked: Arc<AtomicUsize>,
+    hangs_at: Option<usize>,
 }
 
 impl Counted {
     pub(crate) fn new(script: &str, asked: Arc<AtomicUsize>) -> Arc<Self> {
         let script = Script::parse("test.yaml", script).unwrap();
-        Arc::new(Self { inner: Scripted::new().with_script(script), asked })
+        Arc::new(Self { inner: Scripted::new().with_script(script), asked, hangs_at: None })
+    }
+
+    pub(crate) fn hanging_at(script: &str, nth: Option<usize>) -> Arc<Self> {
+        let script = Script::parse("test.yaml", script).unwrap();
+        let inner = Scripted::new().with_script(script);
+        Arc::new(Self { inner, asked: Arc::default(), hangs_at: nth })
+    }
+
+    /// Returns how often it was asked.
+    pub(crate) fn count(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it was asked so often.
+    pub(crate) async fn asked(&self, times: usize) {
+        while self.count() < times {
+            tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        }
     }
 }
 
@@ -46,7 +65,10 @@ impl Provider for Counted {
         context: &CallContext,
         sink: &dyn StreamSink,
     ) -> Result<ModelReply, ModelFailure> {
-        self.asked.fetch_add(1, Ordering::SeqCst);
+        let nth = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        if Some(nth) == self.hangs_at {
+            std::future::pending::<()>().await;
+        }
         self.inner.call(model, request, context, sink).await
     }
 }

@@ -3,6 +3,7 @@
 use mainstay_core::{
     budget::{Dimension, Settlement, amount},
     effect::{EffectHead, EffectKind, EffectOutcome, FailedAttempt},
+    effects::Scope,
     journal::{EffectSettled, Entry, JournalRow},
     review::Decision,
     visible,
@@ -57,6 +58,9 @@ fn settled_text(row: &JournalRow, settled: &EffectSettled) -> Option<Told> {
             return None;
         }
         (EffectOutcome::Completed(_), EffectKind::Model) => model(settled, &took),
+        (EffectOutcome::Completed(_), EffectKind::Scope) => {
+            settled.scope.as_deref().map(scope).unwrap_or_default()
+        }
         (EffectOutcome::Completed(result), _) => {
             let call = call(row, settled);
             let result = match values::value(row, result.digest) {
@@ -92,6 +96,24 @@ fn model(settled: &EffectSettled, took: &str) -> String {
     let (input, output) = (spend.input_tokens, spend.output_tokens);
     let finish = about("finish").map(|word| format!(" · {word}")).unwrap_or_default();
     format!("model {model} · {input} in · {output} out{} · {took}{finish}", cost(&settled.spend))
+}
+
+/// ``agent `clerk` begins · may call read, search · at most 0.20 usd``.
+fn scope(scope: &Scope) -> String {
+    let mut text = format!("{} `{}` begins", scope.kind.word(), visible::line(&scope.name, 60));
+    if let Some(grants) = &scope.grants {
+        let tools: Vec<_> = grants.iter().collect();
+        let tools = if tools.is_empty() { "nothing".to_owned() } else { tools.join(", ") };
+        text.push_str(&format!(" · may call {}", visible::line(&tools, 120)));
+    }
+    let limits = Dimension::ALL.iter().filter_map(|dimension| {
+        scope.limits.get(*dimension).map(|limit| amount::show(*dimension, limit))
+    });
+    let limits: Vec<_> = limits.collect();
+    if !limits.is_empty() {
+        text.push_str(&format!(" · at most {}", limits.join(", ")));
+    }
+    text
 }
 
 fn call(row: &JournalRow, settled: &EffectSettled) -> String {

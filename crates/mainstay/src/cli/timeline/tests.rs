@@ -8,6 +8,7 @@ use mainstay_core::{
     code::Code,
     digest::Digest,
     effect::{EffectHead, EffectKind, EffectOutcome, FailedAttempt, StepKey},
+    effects::{Scope, ScopeKind},
     flow::FlowVersion,
     id::{ReviewId, RunId, SessionId},
     inbox::InboxBody,
@@ -16,6 +17,7 @@ use mainstay_core::{
     payload::Payload,
     review::{Decision, ReviewOutcome, ReviewReason},
     time::Timestamp,
+    tool::Grants,
     wait::{Wait, WaitMode, WaitSet},
 };
 use serde_json::{Value, json};
@@ -242,6 +244,29 @@ fn a_crash_a_retry_and_a_second_visit_are_told() {
             |     3.060         given back to the queue
             |     3.070         claimed by ses_01M3250V00E818
             |     3.080  pay#2  begins"#]]);
+}
+
+#[test]
+fn an_agent_shows_what_it_may_call_and_use() {
+    let mut scope = Scope::new(ScopeKind::Agent, "clerk").with_grants(Grants::from_iter(["find"]));
+    scope.limits.usd = Some(200_000);
+    let opened = EffectSettled {
+        scope: Some(Box::new(scope)),
+        ..settled(
+            "pay#1:0",
+            head(EffectKind::Scope, "agent clerk"),
+            EffectOutcome::Completed(held(&Value::Null)),
+            9,
+        )
+    };
+    begun()
+        .put(8, started("pay", 1), &[])
+        .put(9, Entry::EffectSettled(Box::new(opened)), &[Value::Null])
+        .check(&expect![[r#"
+            |     0.000        created with {"order":"A-7"}
+            |     0.004        claimed by ses_01M3250V00E40R
+            |     0.008  pay   begins
+            |     0.009  pay     agent `clerk` begins · may call find · at most 0.20 usd"#]]);
 }
 
 #[test]
