@@ -203,8 +203,10 @@ impl Job {
         let scope = scope.with_limits(self.limits);
         let brief = commit::pin(&Brief { job: self.clone(), tools, given, input })?;
         let opened = effects.open(scope, brief).await?;
-        let brief = commit::unpin(opened.pinned)?;
-        Course::new(brief, opened.effects, opened.left).go().await
+        let brief: Brief = commit::unpin(opened.pinned)?;
+        // What is left is what is left around the job.
+        let left = opened.left.narrowed_by(&brief.job.limits);
+        Course::new(brief, opened.effects, left).go().await
     }
 }
 

@@ -10,6 +10,17 @@ use crate::{
     journal::EffectSettled,
 };
 
+/// How deep an agent stands within the run or a scope, and how deep it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    /// How deep it stands.
+    pub level: u64,
+    /// The limits there.
+    pub limits: Limits,
+    /// The scope whose limits they are; the run's when absent.
+    pub within: Option<String>,
+}
+
 /// A scope that was opened, and what its effects have used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeRecord {
@@ -80,18 +91,20 @@ impl Projection {
     /// it that limits depth, with the limit. An agent that a step calls stands at the run's own
     /// depth, its delegate one level deeper.
     #[must_use]
-    pub fn levels(&self, position: &EffectPosition) -> Vec<(u64, Limits)> {
+    pub fn levels(&self, position: &EffectPosition) -> Vec<Level> {
         let step = self.step(&position.step);
         let around: Vec<_> = step.iter().flat_map(|step| step.scopes_around(position)).collect();
         let agents = |records: &[&ScopeRecord]| {
             let agents = records.iter().filter(|record| record.scope.kind == ScopeKind::Agent);
             u64::try_from(agents.count()).unwrap_or(u64::MAX)
         };
-        let mut levels = vec![(u64::from(self.depth()) + agents(&around), *self.ledger.limits())];
+        let level = u64::from(self.depth()) + agents(&around);
+        let mut levels = vec![Level { level, limits: *self.ledger.limits(), within: None }];
         for (outer, record) in around.iter().enumerate() {
             let inside = around.get(outer + 1..).unwrap_or_default();
             let limits = step.map(|step| step.limits_of(record)).unwrap_or_default();
-            levels.push((agents(inside) + 1, limits));
+            let within = Some(record.scope.to_string());
+            levels.push(Level { level: agents(inside) + 1, limits, within });
         }
         levels
     }

@@ -6,6 +6,7 @@
 use mainstay_core::{
     budget::{Dimension, Ledger, Limits, Settlement, Spend},
     effect::EffectPosition,
+    fold::scopes::Level,
     wait::Wait,
 };
 
@@ -83,9 +84,12 @@ impl Drive {
 
     /// Returns what an agent waits for that would stand deeper than the run or a scope allows.
     pub(super) fn too_deep(&self, position: &EffectPosition) -> Option<Wait> {
-        let deep = |(level, limits): (u64, Limits)| Ledger::new(limits).enter(level).err();
-        let exhausted = self.book.run.levels(position).into_iter().find_map(deep)?;
-        Some(Wait::budget(exhausted))
+        let levels = self.book.run.levels(position).into_iter();
+        let mut deep = levels.filter_map(|Level { level, limits, within }| {
+            let exhausted = Ledger::new(limits).enter(level).err()?;
+            Some(Wait::Budget { exhausted, within, cap: None })
+        });
+        deep.next()
     }
 }
 

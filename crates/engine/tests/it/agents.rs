@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use crate::{
     models::Counted,
     rig::{Rig, World, waits},
+    scopes::limited,
     tools::Probe,
 };
 
@@ -84,11 +85,7 @@ impl Skill for AskClerk {
 impl Office {
     #[start(grants = ["look"])]
     async fn work(&self, cx: &StepContext) -> Result<String> {
-        let limits = if self.limits.is_empty() {
-            Limits::none()
-        } else {
-            Limits::read(&self.limits, Default::default())?
-        };
+        let limits = limited(&self.limits);
         if self.boss {
             let boss = Agent { role: "a boss".into(), ..clerk(limits) };
             let kit = Kit { skills: vec![Arc::new(AskClerk)], ..Kit::default() };
@@ -124,15 +121,12 @@ fn program(world: &World, model: &Arc<Counted>, look: &Arc<Probe>) -> Rig {
     })
 }
 
-fn limited(text: &str) -> Limits {
-    Limits::read(text, Default::default()).unwrap()
-}
-
 async fn start(rig: &Rig, input: Value, limits: Limits) -> RunId {
     rig.start_with(StartRun { limits, ..StartRun::new("office", input) }).await
 }
 
-fn stops(view: &RunView) -> Vec<(Dimension, Option<&str>)> {
+/// The limits at which a run is stopped, and whose each is.
+pub(crate) fn stops(view: &RunView) -> Vec<(Dimension, Option<&str>)> {
     let waits = view.projection.wait.as_ref().map(|set| set.waits.as_slice()).unwrap_or_default();
     let stops = waits.iter().filter_map(|wait| match wait {
         Wait::Budget { exhausted, within, .. } => Some((exhausted.dimension, within.as_deref())),
@@ -151,7 +145,7 @@ async fn check(dimension: Dimension, limit: &str, more: &str) {
         let run_id = start(&rig, json!({ "limits": own, "boss": boss }), limited(run)).await;
         let view = rig.drive(run_id).await;
         assert_eq!((view.row.status, waits(&view.row)), (RunStatus::Parked, vec!["budget"]));
-        let within = (!own.is_empty() && !boss).then_some("agent `clerk`");
+        let within = (!own.is_empty()).then_some("agent `clerk`");
         assert_eq!(stops(&view), [(dimension, within)], "one escalation, which says whose");
         let (asked, looked) = (model.count(), look.count());
         rig.drive(run_id).await;

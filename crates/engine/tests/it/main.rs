@@ -18,6 +18,7 @@ mod doubts;
 mod forks;
 mod local;
 mod long_runs;
+mod minds;
 mod models;
 mod peer_defects;
 mod places;

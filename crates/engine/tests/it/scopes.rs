@@ -21,7 +21,11 @@ use crate::{
     tools::Probe,
 };
 
-fn limited(text: &str) -> Limits {
+/// Returns the limits of a text: without one there are none.
+pub(crate) fn limited(text: &str) -> Limits {
+    if text.is_empty() {
+        return Limits::none();
+    }
     Limits::read(text, Default::default()).unwrap()
 }
 
