@@ -141,7 +141,7 @@ impl Worker {
     /// # Errors
     /// The system does not say.
     pub fn memory(&self) -> Result<Memory, Fault> {
-        Memory::read(&std::fs::read_to_string(format!("/proc/{}/status", self.id))?)
+        Memory::of(&self.id.to_string())
     }
 
     /// Waits until it is gone, and returns whether it ended well.
@@ -171,6 +171,18 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// Returns the memory of this process.
+    ///
+    /// # Errors
+    /// The system does not say.
+    pub fn own() -> Result<Self, Fault> {
+        Self::of("self")
+    }
+
+    fn of(process: &str) -> Result<Self, Fault> {
+        Self::read(&std::fs::read_to_string(format!("/proc/{process}/status"))?)
+    }
+
     fn read(status: &str) -> Result<Self, Fault> {
         let bytes = |name| {
             let line = status.lines().find_map(|line| line.strip_prefix(name));

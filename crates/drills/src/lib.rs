@@ -5,7 +5,7 @@
 //! [`crew`] are the worker processes; the [`person`] answers what is in doubt; the [`checker`]
 //! looks for runs that wait for nothing; a [`verdict`] says what was lost and what was repeated. The
 //! `drill_` modules hold one drill each; those that measure work on a [`chain`] of steps that do
-//! nothing, counted by an [`odometer`].
+//! nothing, counted by an [`odometer`], or on a [`clerk`], an agent whose model has a stopwatch.
 //!
 //! The program is also the worker that it kills: any first word that is no drill goes to the
 //! command line of [`errand::app`].
@@ -14,7 +14,9 @@ pub mod bomb;
 pub mod chain;
 pub mod chance;
 pub mod checker;
+pub mod clerk;
 pub mod crew;
+pub mod drill_agents;
 pub mod drill_bomb;
 pub mod drill_decide;
 pub mod drill_drive;

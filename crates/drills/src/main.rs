@@ -123,6 +123,8 @@ const DRILLS: &[&str] = &[
     "pinned",
     "footprint",
     "grow",
+    "turns",
+    "waiting",
     "--help",
     "-h",
     "help",

@@ -3,7 +3,9 @@
 use std::{path::Path, time::Duration};
 
 use clap::Subcommand;
-use mainstay_drills::{Fault, drill_drive, drill_footprint, drill_grow, drill_pinned, place::Kind};
+use mainstay_drills::{
+    Fault, drill_agents, drill_drive, drill_footprint, drill_grow, drill_pinned, place::Kind,
+};
 
 use crate::{print, tell};
 
@@ -67,6 +69,27 @@ pub(crate) enum Measure {
         #[arg(long, default_value_t = 4_000)]
         runs: usize,
     },
+    /// Measures what the engine adds to an agent's turns
+    Turns {
+        /// `sqlite` or `postgres`
+        #[arg(long, default_value = "sqlite")]
+        store: Kind,
+        /// Agents of twelve turns, one after the other
+        #[arg(long, default_value_t = 50)]
+        runs: usize,
+        /// How long the model takes for a turn, in milliseconds
+        #[arg(long, default_value_t = 20)]
+        latency: u64,
+    },
+    /// Weighs agents that wait for a slow model
+    Waiting {
+        /// `sqlite` or `postgres`
+        #[arg(long, default_value = "sqlite")]
+        store: Kind,
+        /// Agents
+        #[arg(long, default_value_t = 200)]
+        agents: usize,
+    },
 }
 
 impl Measure {
@@ -97,6 +120,11 @@ impl Measure {
                 let plan = drill_grow::Plan { kind, rows, workers, rounds, runs };
                 print(&drill_grow::drill(program, plan, &tell).await?)
             }
+            Self::Turns { store: kind, runs, latency } => {
+                let latency = Duration::from_millis(latency);
+                print(&drill_agents::turns(drill_agents::Plan { kind, runs, latency }).await?)
+            }
+            Self::Waiting { store, agents } => print(&drill_agents::waiting(store, agents).await?),
         }
     }
 }

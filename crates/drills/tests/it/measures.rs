@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use mainstay_drills::{
+    drill_agents,
     drill_drive::{self, Effort, Ground},
     drill_footprint, drill_grow, drill_pinned,
     place::Kind,
@@ -51,6 +52,26 @@ async fn a_process_with_many_runs_in_flight_is_weighed_on_sqlite() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_process_with_many_runs_in_flight_is_weighed_on_postgres() {
     has_a_footprint(Kind::Postgres).await;
+}
+
+async fn has_turns_and_agents(kind: Kind) {
+    let plan = drill_agents::Plan { kind, runs: 2, latency: Duration::from_millis(1) };
+    let turns = drill_agents::turns(plan).await.unwrap();
+    assert_eq!(turns.turns, 22);
+    assert!(turns.added_p50_ms > 0.0 && turns.added_p50_ms <= turns.added_max_ms, "{turns:#?}");
+    assert!(turns.model_p50_ms >= 1.0 && turns.commits_per_turn > 0.0, "{turns:#?}");
+    let waiting = drill_agents::waiting(kind, 8).await.unwrap();
+    assert!(waiting.agents == 8 && waiting.before_bytes > MIB, "{waiting:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_turns_are_timed_and_waiting_agents_weighed_on_sqlite() {
+    has_turns_and_agents(Kind::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn agents_turns_are_timed_and_waiting_agents_weighed_on_postgres() {
+    has_turns_and_agents(Kind::Postgres).await;
 }
 
 async fn grows(kind: Kind) {
