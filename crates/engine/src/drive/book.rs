@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mainstay_core::{
     digest::{Digest, NotCanonical},
-    effect::StepKey,
+    effect::{EffectOutcome, StepKey},
     flow::{FlowVersion, schedule::Wiring},
     fold::Projection,
     id::ReviewId,
@@ -144,7 +144,8 @@ impl Book {
     }
 
     fn write(&mut self, at: Timestamp, entry: &Entry, payloads: Vec<Payload>) -> Result<(), Stop> {
-        payloads.iter().for_each(|payload| self.values.keep(payload));
+        let read_again = |payload: &&Payload| is_read_again(entry, payload);
+        payloads.iter().filter(read_again).for_each(|payload| self.values.keep(payload));
         let row = self.row(at, entry, payloads)?;
         self.run.apply(&self.wiring, row.position, at, entry)?;
         self.head = row.own_head();
@@ -367,4 +368,16 @@ struct News {
     kinds: Vec<String>,
     messages: bool,
     timers: bool,
+}
+
+/// Whether the run may need what a payload says. What an effect was asked with, and what a model
+/// thought, is written down once it has its outcome and only read by people: an agent's prompts,
+/// turn after turn, would be most of what a waiting run holds.
+fn is_read_again(entry: &Entry, payload: &Payload) -> bool {
+    let Entry::EffectSettled(settled) = entry else { return true };
+    let outcome = match &settled.outcome {
+        EffectOutcome::Completed(outcome) => Some(outcome.digest),
+        EffectOutcome::Failed(_) | EffectOutcome::Denied(_) | EffectOutcome::InDoubt(_) => None,
+    };
+    outcome == Some(payload.digest())
 }
