@@ -22,4 +22,4 @@ pub mod wish;
 
 /// What the models may read for one letter, in tokens: enough for every letter of a reasonable
 /// length even when an answer has to be asked for twice.
-pub const INPUT_TOKENS_PER_LETTER: u64 = 4_000;
+pub const INPUT_TOKENS_PER_LETTER: u64 = 4_500;

@@ -10,8 +10,8 @@ struct Desk {
 #[flow(name = "desk", version = 1)]
 impl Desk {
     #[start]
-    async fn classify(&self, _cx: &StepContext) -> Result<String> {
-        Ok(self.ticket.clone())
+    async fn classify(&self, _cx: &StepContext) -> Result<u64> {
+        Ok(7)
     }
 
     #[listen(classify)]
