@@ -72,7 +72,8 @@ impl Gamble {
     }
 }
 
-async fn ask(cx: StepContext, n: u32) {
+/// Rolls the dice once, for at most sixty tokens.
+pub(crate) async fn ask(cx: StepContext, n: u32) {
     let model: ModelId = "dice:any".parse().unwrap();
     let request = ModelRequest::new(model).with_user(format!("roll {n}"));
     let _ = cx.model(request.with_max_output_tokens(60)).await;

@@ -38,6 +38,7 @@ use mainstay_testing::postgres::TestDatabase;
 use serde_json::{Value, json};
 
 use crate::{
+    budgets::ask,
     models::Dice,
     rig::{Program, Rig, World, waits},
     tap::Tap,
@@ -70,12 +71,6 @@ impl Spree {
     async fn end(&self) -> Result<String> {
         Ok("done".to_owned())
     }
-}
-
-async fn ask(cx: StepContext, n: u32) {
-    let model: ModelId = "dice:any".parse().unwrap();
-    let request = ModelRequest::new(model).with_user(format!("roll {n}"));
-    let _ = cx.model(request.with_max_output_tokens(60)).await;
 }
 
 fn per_day(usd: u64) -> Cap {
