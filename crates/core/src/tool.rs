@@ -12,7 +12,7 @@ pub mod port;
 pub mod rate;
 pub mod told;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,8 +44,8 @@ pub struct ToolSpec {
     pub name: String,
     /// What it does, for models and people.
     pub description: String,
-    /// JSON Schema of the arguments.
-    pub input_schema: Value,
+    /// JSON Schema of the arguments; each agent that is offered the tool refers to it.
+    pub input_schema: Arc<Value>,
     /// JSON Schema of what it returns; `true` where anything may come.
     pub output_schema: Value,
     /// What repeating a call would do.
@@ -71,11 +71,11 @@ impl ToolSpec {
     /// Makes the spec of a tool that declares nothing: it acts at most once, cannot be undone, and
     /// returns untrusted values.
     #[must_use]
-    pub fn new(name: impl Into<String>, input_schema: Value) -> Self {
+    pub fn new(name: impl Into<String>, input_schema: impl Into<Arc<Value>>) -> Self {
         Self {
             name: name.into(),
             description: String::new(),
-            input_schema,
+            input_schema: input_schema.into(),
             output_schema: Value::Bool(true),
             effect: EffectClass::AtMostOnce,
             reversibility: Reversibility::Irreversible,

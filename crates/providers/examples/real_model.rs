@@ -267,7 +267,7 @@ fn with_tools() -> ModelRequest {
     let offer = |name: &str, description: &str| ToolOffer {
         name: name.into(),
         description: description.into(),
-        schema: order_schema(),
+        schema: order_schema().into(),
     };
     question("Where is my order 4711?")
         .with_tool(offer("find_order", "Looks up an order by its number."))

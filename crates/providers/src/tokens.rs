@@ -84,11 +84,15 @@ mod tests {
         let model = id("openai:gpt-4.1-mini");
         let plain = ModelRequest::new(Tier::Fast).with_user("where is my parcel");
         let schema = json!({"type": "object", "properties": {"order": {"type": "integer"}}});
-        let offer = ToolOffer { name: "find".into(), description: "finds".into(), schema };
+        let offer = ToolOffer {
+            name: "find".into(),
+            description: "finds".into(),
+            schema: schema.clone().into(),
+        };
         let longer = [
             plain.clone().with_system("be brief"),
             plain.clone().with_tool(offer.clone()),
-            plain.clone().with_output("order", offer.schema),
+            plain.clone().with_output("order", schema),
             plain.clone().with_user("?"),
         ];
         for request in longer {

@@ -96,7 +96,7 @@ impl Registry {
     /// Its name is taken or unusable, a schema is unsound, or it claims to be `local`.
     pub fn add(&mut self, tool: Arc<dyn Tool>) -> Result<(), RegistryError> {
         let mut spec = tool.spec().clone();
-        spec.input_schema = closed(&spec.input_schema);
+        spec.input_schema = closed(&spec.input_schema).into();
         self.check(&spec)?;
         let name = spec.name.clone();
         let guarded = Guarded::new(spec, tool, self.schema(), Arc::clone(&self.clock));

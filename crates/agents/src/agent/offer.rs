@@ -1,15 +1,19 @@
 //! What an agent is offered when it begins, kept so that it goes on with the same.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use mainstay_core::{effects::Effects, label::Integrity, model::ToolOffer, tool::ToolSpec};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Agent, Assignment, Kit, Skill, Window};
 use crate::{loops::Nature, memory::Note};
 
 /// The one skill every agent with a working memory has.
 pub(super) const REMEMBER: &str = "remember";
+
+static NOTE: LazyLock<Arc<Value>> =
+    LazyLock::new(|| Arc::new(schemars::schema_for!(Note).to_value()));
 
 /// How agents work today. One that began under another number is not carried on by this program.
 pub(super) const PROTOCOL: u32 = 1;
@@ -61,6 +65,16 @@ impl Beginning {
         Self { protocol: PROTOCOL, agent, assignment, offers }
     }
 
+    /// Refers to the schemas of `today` where they are still the same: agents that wait in great
+    /// numbers hold them once.
+    pub(super) fn sharing(mut self, today: &Self) -> Self {
+        for own in &mut self.offers {
+            let same = today.offers.iter().find(|other| other.offer == own.offer);
+            same.into_iter().for_each(|other| own.offer.schema = Arc::clone(&other.offer.schema));
+        }
+        self
+    }
+
     /// Returns the offer of that name.
     pub(super) fn find(&self, name: &str) -> Option<&Offer> {
         self.offers.iter().find(|offer| offer.offer.name == name)
@@ -86,7 +100,7 @@ impl Offer {
                 "Keeps facts with their sources, decisions and open questions. Older turns \
                           leave your sight: write down what you will need later."
                     .to_owned(),
-            schema: schemars::schema_for!(Note).to_value(),
+            schema: Arc::clone(&NOTE),
         };
         Self { offer, kind: OfferKind::Memory, integrity: Integrity::Trusted, polls: false }
     }

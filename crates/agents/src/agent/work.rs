@@ -33,8 +33,8 @@ pub(super) async fn work(
     let scope = Scope::new(ScopeKind::Agent, &agent.name)
         .with_grants(agent.grants.clone())
         .with_limits(agent.limits);
-    let beginning = Beginning::new(agent, assignment, on.as_ref(), &kit);
-    let pinned = serde_json::to_value(&beginning).map_err(|e| unreadable(&e))?;
+    let today = Beginning::new(agent, assignment, on.as_ref(), &kit);
+    let pinned = serde_json::to_value(&today).map_err(|e| unreadable(&e))?;
     let opened = on.open(scope, pinned).await?;
     let beginning: Beginning = serde_json::from_value(opened.pinned).map_err(|e| unreadable(&e))?;
     if beginning.protocol != PROTOCOL {
@@ -42,6 +42,8 @@ pub(super) async fn work(
         let why = format!("the agent began by protocol {began}, and this program speaks {speaks}");
         return Err(Failure::permanent(Code::Divergence, why));
     }
+    let beginning = beginning.sharing(&today);
+    drop(today);
     let seed = opened.effects.random().await;
     Worker::new(beginning, opened.effects, kit, seed).run().await
 }

@@ -208,7 +208,7 @@ impl Skill for Turn {
         ToolOffer {
             name: self.kind.name().to_owned(),
             description: self.kind.description(&roles),
-            schema: json!({
+            schema: Arc::new(json!({
                 "type": "object",
                 "properties": {
                     what: { "type": "string", "description": format!("the {what}, in full") },
@@ -217,7 +217,7 @@ impl Skill for Turn {
                 },
                 "required": [what, "context", "coworker"],
                 "additionalProperties": false,
-            }),
+            })),
         }
     }
 

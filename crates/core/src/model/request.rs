@@ -1,5 +1,7 @@
 //! What a step asks of a model. Equal requests have equal digests, whoever made them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,8 +15,8 @@ pub struct ToolOffer {
     pub name: String,
     /// What it does, for the model.
     pub description: String,
-    /// The JSON Schema of its arguments.
-    pub schema: Value,
+    /// The JSON Schema of its arguments. A request with it is written each turn: it refers to one.
+    pub schema: Arc<Value>,
 }
 
 /// Whether the model may, must or must not ask for a tool.

@@ -37,7 +37,7 @@ pub(super) fn errors(
     spec: &ToolSpec,
     arguments: &Value,
 ) -> Vec<SchemaError> {
-    let mut schema = spec.input_schema.clone();
+    let mut schema = spec.input_schema.as_ref().clone();
     let mut opaque = Vec::new();
     let holes: Vec<_> = slots(arguments).into_iter().map(|(path, _)| path).collect();
     for hole in &holes {

@@ -66,7 +66,7 @@ struct AskClerk;
 
 impl Skill for AskClerk {
     fn offer(&self) -> ToolOffer {
-        let schema = json!({ "type": "object" });
+        let schema = Arc::new(json!({ "type": "object" }));
         ToolOffer { name: "ask_clerk".into(), description: "Asks the clerk.".into(), schema }
     }
 

@@ -102,7 +102,7 @@ pub(crate) fn request(scene: Scene) -> ModelRequest {
     let offer = |name: &str| ToolOffer {
         name: name.into(),
         description: "Looks something up.".into(),
-        schema: json!({"type": "object", "properties": {"order": {"type": "integer"}}}),
+        schema: json!({"type": "object", "properties": {"order": {"type": "integer"}}}).into(),
     };
     match scene {
         Scene::SingleTool | Scene::ToolCall | Scene::MalformedArguments => {

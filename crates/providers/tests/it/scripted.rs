@@ -184,7 +184,7 @@ async fn a_tool_is_asked_for_only_where_it_is_offered() {
     let offer = mainstay_core::model::ToolOffer {
         name: "find_order".into(),
         description: String::new(),
-        schema: json!({}),
+        schema: json!({}).into(),
     };
     let request = ModelRequest::new(Tier::Fast).with_user("it is 4711");
     let reply = ask(&request.clone().with_tool(offer)).await;
