@@ -72,6 +72,19 @@ impl Letters {
     }
 }
 
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+struct Postcard {}
+
+/// Asks the vendor that a letter is sent to a second time.
+#[flow(name = "postcard", version = 1)]
+impl Postcard {
+    #[start]
+    async fn write(&self, cx: &StepContext) -> Result<String> {
+        let request = ModelRequest::new(Tier::Workhorse).with_user("greetings");
+        Ok(cx.model(request.with_max_output_tokens(20)).await?.text)
+    }
+}
+
 /// Vendors on this machine, named a, b, c…, whose every model costs this much.
 struct Town {
     rig: Rig,
@@ -142,7 +155,7 @@ impl Town {
             models.clone().skip(1).fold(ModelChain::new(models.next().unwrap()), ModelChain::then);
         let calls = Calls::default();
         let rig = World::memory().program(|p| {
-            p.flow::<Letter>().flow::<Letters>();
+            p.flow::<Letter>().flow::<Letters>().flow::<Postcard>();
             for (server, name) in servers.iter().zip(NAMES) {
                 let endpoint = Endpoint::new(&server.url()).unwrap();
                 let vendor = Vendor::openai(endpoint).unwrap().with_price(PRICE);
@@ -416,13 +429,21 @@ async fn a_slow_call_is_sent_once_more_and_both_fit_the_limit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_second_call_fails_the_first_is_still_waited_for() {
-    let town = slow(&[Turn::refuses(503)]);
+    let one = Traffic { concurrency: Some(1), ..Traffic::default() };
+    let town = Town::with(
+        &[&[Turn::Hangs, Turn::says("late")], &[Turn::refuses(503), Turn::says("greetings")]],
+        |p| drop(p.traffic("b", one).tier(Tier::Workhorse, ModelChain::new(model("b")))),
+        |chain| chain.with_hedge_after(Duration::from_secs(1)),
+    );
     let input = json!({ "kept": false, "about": "tea" });
     let run_id = town.rig.start("letter", input).await;
     let worker = town.rig.worker();
     while town.servers[1].count() == 0 {
         tokio::task::yield_now().await;
     }
+    // The only place at b is free again once the letter's second call has failed.
+    let other = town.rig.start("postcard", json!({})).await;
+    assert_eq!(town.rig.settled(other).await.status, RunStatus::Completed);
     town.servers[0].release();
     assert_eq!(town.rig.settled(run_id).await.status, RunStatus::Completed);
     worker.stop().await;
