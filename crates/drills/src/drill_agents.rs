@@ -125,9 +125,9 @@ pub async fn waiting(kind: Kind, agents: usize) -> Result<Waiting, Fault> {
     let office = Office::open(&warm);
     ended(&warm).await?;
     office.close().await?;
-    let before_bytes = Memory::own()?.resident_bytes;
     let slow = Arc::new(Stopwatch::new(Pace { turn: Duration::ZERO, sixth: NEVER })?);
     let runtime = runtime(store, Arc::clone(&slow), agents).await?;
+    let before_bytes = Memory::own()?.resident_bytes;
     let office = Office::open(&runtime);
     let started = stream::iter(0..agents).map(|_| start(&runtime)).buffer_unordered(STARTS);
     let runs: Vec<RunId> = started.try_collect().await?;
