@@ -3,21 +3,24 @@
 //! What is not declared is taken for the worst: a tool without an effect class acts at most once
 //! and cannot be undone.
 
+pub mod control;
 pub mod effect_class;
 pub mod failure;
 pub mod gate;
 pub mod grants;
+pub mod origin;
 pub mod outcome;
 pub mod port;
 pub mod rate;
 pub mod told;
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    breaker::BreakerPolicy,
     digest::{Digest, NotCanonical, canonical},
     failure::Retryability,
     label::Label,
@@ -25,9 +28,11 @@ use crate::{
     time::Timestamp,
 };
 
+pub use control::Control;
 pub use effect_class::{EffectClass, KeyValidity, Recovery, Reversibility, Sent};
 pub use failure::{TookEffect, ToolFailure};
 pub use grants::Grants;
+pub use origin::Origin;
 pub use outcome::{Denial, DenialReason, InDoubt, ToolOutcome};
 pub use port::{Reconciled, Tool, ToolCall, ToolCatalog};
 pub use rate::{RateGate, RateLimit};
@@ -65,6 +70,27 @@ pub struct ToolSpec {
     /// not go round in circles.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub polls: bool,
+    /// How it is reached, and through whom.
+    #[serde(default, skip_serializing_if = "Origin::is_native")]
+    pub origin: Origin,
+    /// Which of its arguments say what is acted on; an attacker who sets one of them has won.
+    #[serde(default)]
+    pub control: Control,
+    /// When a person must approve the call: a condition in CEL, over what a policy sees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<String>,
+    /// How many calls may be under way at once in a process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<NonZeroU32>,
+    /// When its breaker opens; half of the last 20 calls when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breaker: Option<BreakerPolicy>,
+    /// What a call costs, in millionths of a US dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<u64>,
+    /// Who answers for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
 }
 
 impl ToolSpec {
@@ -84,6 +110,13 @@ impl ToolSpec {
             rate: None,
             result_label: Label::UNTRUSTED,
             polls: false,
+            origin: Origin::Native,
+            control: Control::All,
+            approval: None,
+            concurrency: None,
+            breaker: None,
+            cost: None,
+            owner: None,
         }
     }
 
@@ -148,6 +181,61 @@ impl ToolSpec {
     pub const fn polling(mut self) -> Self {
         self.polls = true;
         self
+    }
+
+    /// Says how it is reached.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Origin) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// Declares which arguments say what is acted on.
+    #[must_use]
+    pub fn with_control(mut self, control: Control) -> Self {
+        self.control = control;
+        self
+    }
+
+    /// Says when a person must approve a call: a condition in CEL, `true` for every call.
+    #[must_use]
+    pub fn with_approval(mut self, condition: impl Into<String>) -> Self {
+        self.approval = Some(condition.into());
+        self
+    }
+
+    /// Limits how many calls may be under way at once in a process.
+    #[must_use]
+    pub const fn with_concurrency(mut self, most: NonZeroU32) -> Self {
+        self.concurrency = Some(most);
+        self
+    }
+
+    /// Sets when its breaker opens.
+    #[must_use]
+    pub const fn with_breaker(mut self, policy: BreakerPolicy) -> Self {
+        self.breaker = Some(policy);
+        self
+    }
+
+    /// Sets what a call costs, in millionths of a US dollar.
+    #[must_use]
+    pub const fn with_cost(mut self, usd: u64) -> Self {
+        self.cost = Some(usd);
+        self
+    }
+
+    /// Says who answers for it.
+    #[must_use]
+    pub fn with_owner(mut self, owner: impl Into<String>) -> Self {
+        self.owner = Some(owner.into());
+        self
+    }
+
+    /// Returns whether a call changes something.
+    #[must_use]
+    pub const fn changes_something(&self) -> bool {
+        !matches!(self.effect, EffectClass::Read)
     }
 
     /// Returns the content hash: a tool whose hash changed is another tool.
