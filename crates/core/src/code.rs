@@ -130,9 +130,12 @@ codes! {
     ToolFailed = 5006, Attention, "the tool failed";
     InDoubt = 5007, Attention, "it cannot be known whether the action happened";
     ToolInvalid = 5008, Config, "a tool's declaration is not sound";
+    ToolForbidden = 5009, Attention, "a policy forbids the call";
+    ToolRefused = 5010, Attention, "a person refused the call";
     ReviewClosed = 6001, User, "the review was already decided";
     DecisionInvalid = 6002, User, "the decision does not fit the review";
     ReviewExpired = 6003, Attention, "the review expired without a decision";
+    OwnRequest = 6004, User, "nobody approves what they asked for";
     Bug = 9001, Bug, "a defect in Mainstay";
 }
 

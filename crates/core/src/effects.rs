@@ -22,6 +22,7 @@ use crate::{
     budget::Limits,
     failure::Failure,
     model::{ModelReply, ModelRequest},
+    policy::PlanSlot,
     review::{Review, ReviewOutcome},
     schema::SchemaCheck,
     tool::{Grants, ToolOutcome, ToolSpec},
@@ -103,13 +104,27 @@ pub struct Scope {
     /// What its effects may use together. A person's top-up of the run raises them too.
     #[serde(default, skip_serializing_if = "Limits::is_none")]
     pub limits: Limits,
+    /// Where, in what is pinned, the words stand that its author chose, as JSON pointers: values in
+    /// them may be acted on, as far as the author knew nothing but trusted values then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<String>,
+    /// The step of a committed plan that is carried out in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slot: Option<PlanSlot>,
 }
 
 impl Scope {
     /// Makes a scope that narrows nothing.
     #[must_use]
     pub fn new(kind: ScopeKind, name: impl Into<String>) -> Self {
-        Self { kind, name: name.into(), grants: None, limits: Limits::none() }
+        Self {
+            kind,
+            name: name.into(),
+            grants: None,
+            limits: Limits::none(),
+            told: Vec::new(),
+            slot: None,
+        }
     }
 
     /// Grants these tools, as far as they are granted around it.
@@ -123,6 +138,20 @@ impl Scope {
     #[must_use]
     pub const fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Says where in what is pinned the author's own words stand.
+    #[must_use]
+    pub fn telling<T: Into<String>>(mut self, pointers: impl IntoIterator<Item = T>) -> Self {
+        self.told = pointers.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Says which step of a committed plan is carried out in it.
+    #[must_use]
+    pub fn with_slot(mut self, slot: PlanSlot) -> Self {
+        self.slot = Some(slot);
         self
     }
 }

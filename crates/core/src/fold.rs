@@ -66,6 +66,9 @@ pub struct Projection {
     pub key_root: Digest,
     /// Who started it.
     pub parent: Option<Parent>,
+    /// Who asked for it, if that is known: nobody approves irreversible calls of their own runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
     /// Search tags.
     pub tags: BTreeMap<String, String>,
     /// When it was created.
@@ -182,6 +185,7 @@ impl Projection {
             input: held(&created.input),
             key_root: created.key_root,
             parent: created.parent.clone(),
+            requested_by: created.requested_by.clone(),
             tags: created.tags.clone(),
             created_at: at,
             at,

@@ -231,6 +231,9 @@ pub struct Created {
     pub key_root: Digest,
     /// What it may use.
     pub limits: Limits,
+    /// Who asked for it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_by: Option<String>,
     /// Search tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,

@@ -4,6 +4,7 @@
 //! must offer.
 
 pub mod allowance;
+pub mod approval;
 pub mod breaker;
 pub mod budget;
 pub mod chain;
@@ -19,11 +20,13 @@ pub mod id;
 pub mod inbox;
 pub mod journal;
 pub mod label;
+pub mod link;
 pub mod model;
 pub mod payload;
 pub mod plan;
 pub mod policy;
 pub mod port;
+pub mod provenance;
 pub mod rehome;
 pub mod retry;
 pub mod review;

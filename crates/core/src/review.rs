@@ -53,6 +53,8 @@ pub enum ReviewReason {
     InDoubt,
     /// Something could not be undone.
     Partial,
+    /// A call may be made only once a person has approved exactly it.
+    Approval,
 }
 
 /// What a person is shown.

@@ -238,6 +238,14 @@ impl ToolSpec {
         !matches!(self.effect, EffectClass::Read)
     }
 
+    /// Returns whether a call carries something out of this process: it changes something, is made
+    /// elsewhere, or acts on a place that an argument names.
+    #[must_use]
+    pub fn reaches_out(&self) -> bool {
+        let names_a_place = matches!(&self.control, Control::Only(names) if !names.is_empty());
+        self.changes_something() || !self.origin.is_native() || names_a_place
+    }
+
     /// Returns the content hash: a tool whose hash changed is another tool.
     ///
     /// # Errors

@@ -33,8 +33,10 @@ pub fn line(text: &str, width: usize) -> String {
     one.chars().take(width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Controls, format characters, fillers and variation selectors.
-fn is_hidden(c: char) -> bool {
+/// Returns whether a reader cannot see it: controls, format characters, fillers and variation
+/// selectors.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,

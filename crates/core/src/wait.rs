@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     allowance::CapReached,
     budget::Exhausted,
+    digest::Digest,
     effect::{EffectHead, EffectPosition, StepKey},
     failure::Failure,
     flow::FlowVersion,
@@ -23,6 +24,9 @@ pub enum Wait {
         review_id: ReviewId,
         /// Why a person is asked.
         reason: ReviewReason,
+        /// What an approval is bound to; whatever differs from it was not approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bound: Option<Digest>,
     },
     /// A time.
     Timer {

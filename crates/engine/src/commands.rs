@@ -2,6 +2,7 @@
 //!
 //! None of these needs a worker: each is a row that a worker picks up.
 
+mod decide;
 mod view;
 
 use std::{
@@ -14,19 +15,15 @@ use mainstay_core::{
     code::Code,
     digest::Digest,
     flow::{FlowVersion, schedule::Wiring},
-    id::{ReviewId, RunId},
+    id::RunId,
     inbox::InboxBody,
     journal::{Created, Entry, Head, JournalRow, Position},
     label::Label,
     payload::{Held, Payload},
-    review::{Decision, ReviewOutcome},
     run::RunStatus,
     store::{
         StoreError,
-        operation::{
-            CreatedRun, DecideReview, Decided, Delivered, Delivery, JournalRequest, NewRun,
-            PayloadRequest,
-        },
+        operation::{CreatedRun, Delivered, Delivery, JournalRequest, NewRun, PayloadRequest},
         row::RunRow,
     },
 };
@@ -36,7 +33,7 @@ use crate::{error::EngineError, flows::KnownFlow, runtime::Runtime};
 pub use view::RunView;
 
 /// A wish to start a run.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct StartRun {
     /// The flow's name.
     pub flow: String,
@@ -50,6 +47,25 @@ pub struct StartRun {
     pub tenant: String,
     /// Search tags.
     pub tags: BTreeMap<String, String>,
+    /// Who asks for it, if that is known.
+    pub requested_by: Option<String>,
+    /// What is said about the input: whoever starts a run vouches for it, unless they say otherwise.
+    pub label: Label,
+}
+
+impl Default for StartRun {
+    fn default() -> Self {
+        Self {
+            flow: String::new(),
+            input: Value::Null,
+            limits: Limits::none(),
+            key: None,
+            tenant: String::new(),
+            tags: BTreeMap::new(),
+            requested_by: None,
+            label: Label::TRUSTED,
+        }
+    }
 }
 
 impl StartRun {
@@ -114,10 +130,11 @@ impl Runtime {
         let created = Created {
             flow: flow.version.clone(),
             tenant: tenant(&wish.tenant),
-            input: input.reference(Label::default()),
-            state: state.reference(Label::default()),
+            input: input.reference(wish.label.clone()),
+            state: state.reference(wish.label.clone()),
             key_root: Digest::from_bytes(self.entropy.draw()),
             limits,
+            requested_by: wish.requested_by.clone(),
             tags: wish.tags.clone(),
             parent: None,
             forked: None,
@@ -210,40 +227,6 @@ impl Runtime {
         let wanted = vec![(held.payload.digest, held.at)];
         let found = self.store.payloads(PayloadRequest { run_id, wanted }).await?;
         Ok(found.first().map_or(Ok(Value::Null), Payload::read)?)
-    }
-
-    /// Decides a review, once, bound to the subject that was shown.
-    ///
-    /// # Errors
-    /// There is no such review, it is closed, its subject changed, or the run has ended.
-    pub async fn decide(
-        &self,
-        review_id: ReviewId,
-        subject_digest: Digest,
-        decision: Decision,
-        by: &str,
-    ) -> Result<RunId, EngineError> {
-        let outcome = ReviewOutcome::Decided { decision, by: by.to_owned(), at: self.clock.now() };
-        let closed = |how: String| {
-            EngineError::new(Code::ReviewClosed, format!("{review_id} was already decided: {how}"))
-                .with_hint("a decision counts once; nothing was changed")
-        };
-        match self.store.decide(DecideReview { review_id, subject_digest, outcome }).await? {
-            Decided::Counted(run_id) => Ok(run_id),
-            Decided::Closed(Some(ReviewOutcome::Decided { decision, by, .. })) => {
-                Err(closed(format!("{} by {by}", decision.verb())))
-            }
-            Decided::Closed(_) => Err(closed("it expired or was withdrawn".into())),
-            Decided::SubjectChanged => Err(EngineError::new(
-                Code::DecisionInvalid,
-                "what the review is about is not what was shown",
-            )
-            .with_hint(format!("look again with `mainstay reviews show {review_id}`"))),
-            Decided::Ended => Err(closed("its run has ended".into())),
-            Decided::Unknown => {
-                Err(EngineError::new(Code::UnknownId, format!("there is no review {review_id}")))
-            }
-        }
     }
 
     /// Asks a run to end; what can be undone is undone.

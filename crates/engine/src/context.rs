@@ -22,9 +22,9 @@ use mainstay_core::{
     model::{DEFAULT_REPAIRS, ModelReply, ModelRequest, OutputSchema, check, repair_request},
     payload::Payload,
     review::ReviewOutcome,
-    schema::{SchemaCheck, SchemaError},
+    schema::SchemaCheck,
     time::Timestamp,
-    tool::{Denial, DenialReason, Grants, ToolCatalog, ToolFailure, ToolOutcome},
+    tool::{Denial, Grants, ToolCatalog, ToolFailure, ToolOutcome},
 };
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
@@ -395,16 +395,4 @@ impl<T: DeserializeOwned> Called<T> {
             Failure::permanent(Code::ToolFailed, "the tool found nothing, and something is needed")
         })
     }
-}
-
-/// What a refused call looks like to the step.
-pub(crate) fn denied(tool: &str, failure: &Failure) -> Denial {
-    let reason = if failure.code == Code::ToolUnknown {
-        DenialReason::Unknown
-    } else if failure.code == Code::ToolArguments {
-        DenialReason::Arguments(vec![SchemaError::whole(&failure.message)])
-    } else {
-        DenialReason::NotGranted
-    };
-    Denial { tool: tool.to_owned(), reason }
 }

@@ -8,6 +8,7 @@
 //! and one that comes back from a crash: the difference is only what the journal already holds.
 
 mod allowance;
+mod approve;
 mod ask;
 mod book;
 mod call;
@@ -15,6 +16,7 @@ mod caution;
 pub(crate) mod control;
 mod end;
 mod exchange;
+mod govern;
 mod inner;
 pub(crate) mod migrate;
 mod models;

@@ -93,6 +93,7 @@ impl Runtime {
             state: fold.state.payload.clone(),
             key_root: Digest::from_bytes(self.entropy.draw()),
             limits,
+            requested_by: fold.requested_by.clone(),
             tags: fold.tags.clone(),
             parent: None,
             forked: Some(Forked {

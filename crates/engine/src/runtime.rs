@@ -4,7 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
     allowance::Cap,
+    link::LinkRules,
     model::{ModelCatalog, ResponseCache},
+    policy::{NoPolicy, Policy},
     port::{Broker, Clock, Entropy},
     schema::SchemaCheck,
     store::Store,
@@ -30,6 +32,8 @@ pub struct Options {
     pub drain: Duration,
     /// The longest a call of a tool or model may take when nothing else limits it.
     pub call_timeout: Duration,
+    /// How long a person has to approve a call; nothing is executed after it.
+    pub approval_expires: Duration,
     /// Crashes in a step, without progress, after which a run is quarantined.
     pub crashes: u32,
     /// The deepest nesting and the most visits of a step where the run sets no limit.
@@ -58,6 +62,7 @@ impl Default for Options {
             concurrency: 256,
             drain: Duration::from_secs(30),
             call_timeout: Duration::from_secs(120),
+            approval_expires: Duration::from_secs(7 * 24 * 3_600),
             crashes: 5,
             depth: 1_000,
             checkpoint_rows: 400,
@@ -106,6 +111,10 @@ pub struct Runtime {
     pub live: Live,
     /// The bus that takes emitted events.
     pub broker: Arc<dyn Broker>,
+    /// What decides on granted calls of tools.
+    pub policy: Arc<dyn Policy>,
+    /// The hosts to which untrusted text may link where it leaves the system.
+    pub links: Arc<LinkRules>,
     /// What runs may use together in a day or a month, across all workers.
     pub caps: Arc<[Cap]>,
     /// Times and sizes.
@@ -142,6 +151,8 @@ impl Runtime {
             cache: Arc::new(ReplyCache::default()),
             broker: Arc::new(live.clone()),
             live,
+            policy: Arc::new(NoPolicy),
+            links: Arc::default(),
             caps: Arc::default(),
             options: Options::default(),
         }
@@ -151,6 +162,20 @@ impl Runtime {
     #[must_use]
     pub fn with_caps(mut self, caps: impl IntoIterator<Item = Cap>) -> Self {
         self.caps = caps.into_iter().collect();
+        self
+    }
+
+    /// Sets what decides on granted calls of tools.
+    #[must_use]
+    pub fn with_policy(mut self, policy: Arc<dyn Policy>) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Sets the hosts to which untrusted text may link.
+    #[must_use]
+    pub fn with_links(mut self, links: LinkRules) -> Self {
+        self.links = Arc::new(links);
         self
     }
 

@@ -32,7 +32,8 @@ pub(super) async fn work(
 ) -> Result<AgentReply, Failure> {
     let scope = Scope::new(ScopeKind::Agent, &agent.name)
         .with_grants(agent.grants.clone())
-        .with_limits(agent.limits);
+        .with_limits(agent.limits)
+        .telling(["/assignment/task", "/assignment/instructions"]);
     let today = Beginning::new(agent, assignment, on.as_ref(), &kit);
     let pinned = serde_json::to_value(&today).map_err(|e| unreadable(&e))?;
     let opened = on.open(scope, pinned).await?;

@@ -8,6 +8,7 @@ use mainstay_core::{
     effects::{Effects, Opened, Scope, ScopeKind},
     failure::Failure,
     plan::{Outputs, PlanStep, fill},
+    policy::PlanSlot,
     tool::{Grants, ToolOutcome, ToolSpec, gate::argument_errors},
 };
 use serde_json::{Value, json};
@@ -71,7 +72,14 @@ impl Ground<'_> {
     /// the tool is now, so that a repeat goes the way that was gone.
     async fn open(&self, plan: &Arc<dyn Effects>, step: &PlanStep) -> Result<Opened, Failure> {
         let name = format!("{}/{}", self.brief.job.name, step.id);
-        let scope = Scope::new(ScopeKind::Job, name).with_grants(Grants::from_iter([&*step.tool]));
+        let slot = PlanSlot {
+            plan: self.commitment.digest,
+            version: self.commitment.version,
+            step: step.id.to_string(),
+        };
+        let scope = Scope::new(ScopeKind::Job, name)
+            .with_grants(Grants::from_iter([&*step.tool]))
+            .with_slot(slot);
         let now = plan.tools().into_iter().find(|spec| spec.name == step.tool);
         let hash = now.and_then(|spec| spec.hash().ok());
         plan.open(scope, json!(hash)).await

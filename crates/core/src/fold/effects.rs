@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{FoldError, Projection, scopes::ScopeRecord};
 use crate::{
     budget::Settlement,
+    digest::Digest,
     effect::{EffectHead, EffectOutcome, EffectPosition, FailedAttempt, StepKey},
     failure::Failure,
     id::ReviewId,
@@ -58,6 +59,18 @@ pub struct Intent {
     pub at: Position,
 }
 
+/// A call that needs a person's leave, and what came of asking for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Approval {
+    /// The review.
+    pub review_id: ReviewId,
+    /// What the person was shown, all of it.
+    pub bound: Digest,
+    /// How the review ended, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<ReviewOutcome>,
+}
+
 /// An effect of an open StepRun.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EffectRecord {
@@ -77,6 +90,9 @@ pub struct EffectRecord {
     pub wait: Option<Wait>,
     /// What a person said about an effect in doubt; the owner acts on it.
     pub answer: Option<ReviewOutcome>,
+    /// What a person said of the call before it was made, if one had to be asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Box<Approval>>,
     /// Tries that failed.
     pub attempts: Vec<FailedAttempt>,
     /// What became of it.
@@ -117,6 +133,13 @@ impl EffectRecord {
         matches!(self.resolution, Some(Resolution::InDoubt(_)))
             || matches!(self.wait, Some(Wait::Review { reason: ReviewReason::InDoubt, .. }))
                 && self.resolution.is_none()
+    }
+
+    /// Returns whether a person has spoken, and what was said is still to be acted upon.
+    #[must_use]
+    pub fn has_answer(&self) -> bool {
+        let approved = self.approval.as_ref().is_some_and(|approval| approval.outcome.is_some());
+        self.resolution.is_none() && self.wait.is_none() && (self.answer.is_some() || approved)
     }
 
     /// Returns whether it may have acted and nothing has come of it yet: it was announced, or it
@@ -197,6 +220,7 @@ impl Projection {
                 intent: None,
                 wait: None,
                 answer: None,
+                approval: None,
                 attempts: Vec::new(),
                 resolution: None,
                 resolved_at: None,
@@ -255,6 +279,11 @@ impl Projection {
         effect.wait = Some(wait.clone());
         // What was said of an earlier doubt was acted upon, and does not answer this one.
         effect.answer = None;
+        if let Wait::Review { review_id, reason: ReviewReason::Approval, bound: Some(bound) } = wait
+        {
+            let (review_id, bound) = (*review_id, *bound);
+            effect.approval = Some(Box::new(Approval { review_id, bound, outcome: None }));
+        }
         effect.arguments.get_or_insert(arguments.clone());
         // A signal may have come before anybody waited for it.
         if let Wait::Signal { name, .. } = wait
@@ -293,6 +322,12 @@ impl Projection {
             Some(effect) if effect.is_in_doubt() => {
                 effect.wait = None;
                 effect.answer = Some(outcome.clone());
+            }
+            Some(EffectRecord { wait, approval: Some(approval), .. })
+                if approval.review_id == review =>
+            {
+                *wait = None;
+                approval.outcome = Some(outcome.clone());
             }
             _ => self.resolve(&position, Resolution::Reviewed(outcome.clone())),
         }

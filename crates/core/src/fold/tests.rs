@@ -66,6 +66,7 @@ fn created(wiring: &Wiring) -> Created {
         state: value(json!({})),
         key_root: Digest::of(b"root"),
         limits: Limits::none(),
+        requested_by: None,
         tags: BTreeMap::new(),
         parent: None,
         forked: None,

@@ -63,6 +63,9 @@ pub struct Denial {
     pub reason: DenialReason,
 }
 
+const FORBIDS: &str = "a policy forbids";
+const REFUSED: &str = "a person refused";
+
 /// The reasons not to call a tool.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -86,10 +89,32 @@ impl Denial {
         match self.reason {
             DenialReason::Unknown => Code::ToolUnknown,
             DenialReason::Arguments(_) => Code::ToolArguments,
-            DenialReason::NotGranted | DenialReason::Policy(_) | DenialReason::Rejected(_) => {
-                Code::ToolNotGranted
-            }
+            DenialReason::NotGranted => Code::ToolNotGranted,
+            DenialReason::Policy(_) => Code::ToolForbidden,
+            DenialReason::Rejected(_) => Code::ToolRefused,
         }
+    }
+
+    /// Reads back what [`into_failure`](Self::into_failure) wrote.
+    #[must_use]
+    pub fn of(tool: &str, failure: &Failure) -> Self {
+        let after = |words: &str| {
+            let text = failure.message.strip_prefix(&format!("{words} `{tool}`: "));
+            text.unwrap_or(&failure.message).to_owned()
+        };
+        let is = |code| failure.code == code;
+        let reason = if is(Code::ToolUnknown) {
+            DenialReason::Unknown
+        } else if is(Code::ToolArguments) {
+            DenialReason::Arguments(vec![SchemaError::whole(&failure.message)])
+        } else if is(Code::ToolForbidden) {
+            DenialReason::Policy(after(FORBIDS))
+        } else if is(Code::ToolRefused) {
+            DenialReason::Rejected(after(REFUSED))
+        } else {
+            DenialReason::NotGranted
+        };
+        Self { tool: tool.to_owned(), reason }
     }
 
     /// Returns the denial as a step sees it.
@@ -110,8 +135,8 @@ impl fmt::Display for Denial {
                 let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
                 f.write_str(&errors.join("; "))
             }
-            DenialReason::Policy(why) => write!(f, "a policy forbids `{tool}`: {why}"),
-            DenialReason::Rejected(why) => write!(f, "a person rejected `{tool}`: {why}"),
+            DenialReason::Policy(why) => write!(f, "{FORBIDS} `{tool}`: {why}"),
+            DenialReason::Rejected(why) => write!(f, "{REFUSED} `{tool}`: {why}"),
         }
     }
 }

@@ -12,12 +12,12 @@ use mainstay_core::{
     failure::Failure,
     review::ReviewOutcome,
     run::RunStatus,
-    tool::{InDoubt, ToolFailure, ToolOutcome},
+    tool::{Denial, InDoubt, ToolFailure, ToolOutcome},
     wait::Divergence,
 };
 use serde_json::Value;
 
-use super::{Ask, Request, denied};
+use super::{Ask, Request};
 
 /// What the code sees of an effect's outcome.
 #[derive(Debug, Clone)]
@@ -77,7 +77,7 @@ impl Answer {
                 took_effect: mainstay_core::tool::TookEffect::No,
                 retry_after: f.retry_after,
             }),
-            Self::Denied(failure) => ToolOutcome::Denied(denied(tool, &failure)),
+            Self::Denied(failure) => ToolOutcome::Denied(Denial::of(tool, &failure)),
             Self::InDoubt(failure) => ToolOutcome::InDoubt(InDoubt {
                 first_sent_at: Default::default(),
                 because: failure.message,

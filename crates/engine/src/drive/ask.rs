@@ -44,7 +44,7 @@ impl Drive {
             Ask::Call(callee) if sent => self.recover(request, callee).await,
             // Nothing new is begun for a step that will be let go.
             _ if self.book.run.unwinding && !undoing => Ok(()),
-            Ask::Call(callee) => self.call(request, callee),
+            Ask::Call(callee) => self.call(request, callee).await,
             Ask::Wait(wait) => self.open_wait(request, wait),
             Ask::Now => {
                 let now = json!(self.book.now());
@@ -77,7 +77,8 @@ impl Drive {
         }
         let left = self.left(&request.position);
         let payload = Payload::of(&json!({ "pinned": pinned, "left": left }))?;
-        let outcome = EffectOutcome::Completed(payload.reference(Label::TRUSTED));
+        let label = self.label_at(&request.position);
+        let outcome = EffectOutcome::Completed(payload.reference(label));
         let settled =
             EffectSettled { scope: Some(Box::new(scope)), ..self.settled(&request, outcome) };
         self.book.push(&Entry::EffectSettled(Box::new(settled)), vec![payload])
@@ -94,7 +95,7 @@ impl Drive {
         let nothing = Payload::of(&Value::Null)?;
         let outcome = EffectOutcome::Completed(nothing.reference(Label::TRUSTED));
         let settled = EffectSettled {
-            arguments: Some(request.arguments.reference(Label::default())),
+            arguments: Some(request.arguments.reference(self.label_at(&request.position))),
             ..self.settled(&request, outcome)
         };
         self.book.push(&Entry::EffectSettled(Box::new(settled)), vec![nothing, request.arguments])
@@ -109,8 +110,20 @@ impl Drive {
 
     /// Refuses an effect before anything was sent.
     pub(super) fn deny(&mut self, request: Request, failure: Failure) -> Result<(), Stop> {
+        self.deny_because(request, failure, Value::Null)
+    }
+
+    /// Refuses an effect, and keeps what decided.
+    pub(super) fn deny_because(
+        &mut self,
+        request: Request,
+        failure: Failure,
+        about: Value,
+    ) -> Result<(), Stop> {
+        let arguments = request.arguments.reference(self.label_at(&request.position));
         let settled = EffectSettled {
-            arguments: Some(request.arguments.reference(Label::default())),
+            arguments: Some(arguments),
+            about,
             ..self.settled(&request, EffectOutcome::Denied(failure))
         };
         self.book.push(&Entry::EffectSettled(Box::new(settled)), vec![request.arguments])

@@ -45,6 +45,8 @@ pub(super) struct Call {
     pub(super) draws: Vec<Draw>,
     pub(super) admission: Option<Admission>,
     pub(super) started_at: Timestamp,
+    /// What decided that it may be made.
+    pub(super) about: Value,
     /// How long this attempt waits before it is sent.
     pub(super) delay: Duration,
     /// After how long without an answer it is sent once more; both worst cases are reserved then.

@@ -13,7 +13,6 @@ use mainstay_core::{
     flow::schedule::Wiring,
     fold::{Projection, steps::StepRun},
     journal::Entry,
-    label::Label,
     payload::Payload,
     store::operation::ClaimedRun,
     wait::{Divergence, Wait, WaitMode, WaitSet},
@@ -63,8 +62,8 @@ impl Drive {
 
     async fn move_to(&mut self, target: &KnownFlow, state: Payload) -> Result<Driven, Stop> {
         let (from, to) = (self.flow.version.clone(), target.version.clone());
-        let entry =
-            Entry::Migrated { from, to: to.clone(), state: state.reference(Label::default()) };
+        let label = self.book.run.state.payload.label.clone();
+        let entry = Entry::Migrated { from, to: to.clone(), state: state.reference(label) };
         self.book.push(&entry, vec![state])?;
         self.book.commit_with_checkpoint().await?;
         self.book.move_to(to).await?;

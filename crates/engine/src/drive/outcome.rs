@@ -173,10 +173,14 @@ impl Drive {
         reasoning: Option<Payload>,
         about: Value,
     ) -> Result<(), Stop> {
+        // What comes back may repeat what was sent.
+        let sent = self.label_at(&call.position);
         let label = match &call.target {
-            Target::Tool { tool, .. } => tool.spec().result_label.clone(),
-            Target::Model { .. } | Target::Once(_) => Label::default(),
+            Target::Tool { tool, .. } => tool.spec().result_label.join(&sent),
+            Target::Model { .. } => sent.clone(),
+            Target::Once(_) => Label::default().join(&sent),
         };
+        let about = if about.is_null() { call.about } else { about };
         let (outcome, payload) = match result {
             Ok(value) => {
                 let payload = Payload::of(&value)?;
@@ -196,7 +200,7 @@ impl Drive {
             spend: call.spend,
             seen: call.seen,
             started_at: call.started_at,
-            arguments: (!told).then(|| call.arguments.reference(Label::default())),
+            arguments: (!told).then(|| call.arguments.reference(sent)),
             reasoning: reasoning.as_ref().map(|thought| thought.reference(Label::UNTRUSTED)),
             scope: None,
             about,

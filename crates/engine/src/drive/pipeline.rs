@@ -1,10 +1,9 @@
 //! The single effect pipeline, for models and tools alike:
-//! grant → schema → budget → cache → rate limit → breaker → durability of what came before, or intent →
-//! call with deadline and retries → outcome with settlement.
-//!
-//! Approvals, labels and policy join between schema and budget with the governed tool layer.
+//! grant → schema → labels, policy and a person's leave → budget → cache → rate limit → breaker →
+//! durability of what came before, or intent → call with deadline and retries → outcome with
+//! settlement.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
     budget::{Reservation, Settlement},
@@ -12,10 +11,9 @@ use mainstay_core::{
     effect::EffectPosition,
     failure::Failure,
     journal::Entry,
-    label::Label,
     model::Onward,
     time::Timestamp,
-    tool::{Denial, EffectClass, Grants, TookEffect, ToolSpec, gate},
+    tool::{Denial, EffectClass, Grants, TookEffect, Tool, ToolSpec, gate},
 };
 use serde_json::Value;
 
@@ -23,6 +21,7 @@ use super::{
     Drive, Stop,
     call::{Attempt, Call, CallEnd, Charge, Target},
     exchange::Sent,
+    govern::Leave,
     spend::NotReserved,
 };
 use crate::context::{Callee, Request};
@@ -32,10 +31,27 @@ const COMMIT: Duration = Duration::from_secs(1);
 
 impl Drive {
     /// Sends an effect down the pipeline.
-    pub(super) fn call(&mut self, request: Request, callee: Callee) -> Result<(), Stop> {
+    pub(super) async fn call(&mut self, request: Request, callee: Callee) -> Result<(), Stop> {
         match self.target(&request.position, callee) {
+            Ok(Target::Tool { tool, arguments }) => self.call_tool(request, tool, arguments).await,
             Ok(target) => self.admit(self.new_call(request, target)),
             Err(denied) => self.deny(request, denied),
+        }
+    }
+
+    async fn call_tool(
+        &mut self,
+        request: Request,
+        tool: Arc<dyn Tool>,
+        arguments: Value,
+    ) -> Result<(), Stop> {
+        match self.leave(&request, tool.spec(), &arguments).await? {
+            Leave::Given(about) => {
+                let call = self.new_call(request, Target::Tool { tool, arguments });
+                self.admit(Call { about, ..call })
+            }
+            Leave::Needed(needed) => self.ask_leave(&request, tool.spec(), &needed),
+            Leave::Refused(denied, about) => self.deny_because(request, denied, about),
         }
     }
 
@@ -96,6 +112,7 @@ impl Drive {
             draws: Vec::new(),
             admission: None,
             started_at: self.book.now(),
+            about: Value::Null,
             delay: Duration::ZERO,
             hedge_after: None,
             beside: None,
@@ -191,7 +208,7 @@ impl Drive {
                 first_sent_at: now,
                 not_after: now.after(span),
                 seen: call.seen,
-                arguments: call.arguments.reference(Label::default()),
+                arguments: call.arguments.reference(self.label_at(&call.position)),
             };
             self.book.push(&entry, vec![call.arguments.clone()])?;
         }

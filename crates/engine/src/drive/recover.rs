@@ -23,6 +23,7 @@ use serde_json::{Value, json};
 use super::{
     Drive, Stop,
     call::{Call, Target},
+    govern::{Leave, leave_lost},
     outcome::LONGEST_WAIT,
 };
 use crate::context::{Callee, Request};
@@ -37,24 +38,28 @@ impl Drive {
         let Some(record) = self.book.run.effect(&request.position).cloned() else { return Ok(()) };
         let intent = self.sending(&record);
         if let Some(answer) = record.answer.clone() {
-            return self.act_on(answer, request, callee, &intent);
+            return self.act_on(answer, request, callee, &intent).await;
         }
         let target = match self.target(&request.position, callee) {
             Ok(target) => target,
             Err(failure) => return self.doubt(&request, &failure.to_string(), &intent),
         };
-        let Target::Tool { tool, arguments } = &target else {
-            return self.admit(self.new_call(request, target));
+        let (tool, arguments) = match target {
+            Target::Tool { tool, arguments } => (tool, arguments),
+            target => return self.admit(self.new_call(request, target)),
         };
-        let (tool, arguments) = (tool.clone(), arguments.clone());
         let sent = Sent { first_sent_at: intent.first_sent_at, not_after: intent.not_after };
         match tool.spec().effect.recovery(sent, tool.spec().timeout, self.book.now()) {
-            Recovery::CallAgain => self.admit(self.new_call(request, target)),
+            Recovery::CallAgain => {
+                let call = self.new_call(request, Target::Tool { tool, arguments });
+                self.send_again(call, &intent, false).await
+            }
             Recovery::InDoubt => self.doubt(&request, "the worker died before the answer", &intent),
             Recovery::Reconcile { absent_counts_from } => {
-                let call = self.tool_call(&record, arguments, &intent);
+                let call = self.tool_call(&record, arguments.clone(), &intent);
                 let found = reconcile(tool.as_ref(), call).await;
-                self.reconciled(found, request, target, &intent, absent_counts_from)
+                let target = Target::Tool { tool, arguments };
+                self.reconciled(found, request, target, &intent, absent_counts_from).await
             }
         }
     }
@@ -85,7 +90,27 @@ impl Drive {
         }
     }
 
-    fn reconciled(
+    /// Sends an action again, if it still may be made. What a person has just asked for needs no
+    /// other leave; that it was sent before makes it in doubt where it may not be.
+    async fn send_again(&mut self, call: Call, intent: &Intent, asked: bool) -> Result<(), Stop> {
+        let (unsure, (request, target)) = (call.unsure, call.into_request());
+        let (tool, arguments) = match target {
+            Target::Tool { tool, arguments } => (tool, arguments),
+            target => return self.admit(self.new_call(request, target)),
+        };
+        let about = match self.leave(&request, tool.spec(), &arguments).await? {
+            Leave::Given(about) => about,
+            Leave::Needed(_) if asked => Value::Null,
+            Leave::Needed(_) => {
+                return self.doubt(&request, &leave_lost(tool.spec()).to_string(), intent);
+            }
+            Leave::Refused(denied, _) => return self.doubt(&request, &denied.to_string(), intent),
+        };
+        let call = self.new_call(request, Target::Tool { tool, arguments });
+        self.admit(Call { about, unsure, ..call })
+    }
+
+    async fn reconciled(
         &mut self,
         found: Reconciled,
         request: Request,
@@ -96,7 +121,8 @@ impl Drive {
         match found {
             Reconciled::Happened(value) => self.settle_found(&request, &value, intent),
             Reconciled::Absent if self.book.now() >= absent_counts_from => {
-                self.admit(Call { unsure: false, ..self.new_call(request, target) })
+                let call = Call { unsure: false, ..self.new_call(request, target) };
+                self.send_again(call, intent, false).await
             }
             // It may still become visible: looked at again when that time is over.
             Reconciled::Absent => {
@@ -116,7 +142,10 @@ impl Drive {
         intent: &Intent,
     ) -> Result<(), Stop> {
         let payload = Payload::of(value)?;
-        let outcome = EffectOutcome::Completed(payload.reference(Label::UNTRUSTED));
+        let declared = self.desk.runtime.tools.get(&request.head.name);
+        let declared = declared.map_or(Label::UNTRUSTED, |tool| tool.spec().result_label.clone());
+        let label = declared.join(&self.label_at(&request.position)).join(&Label::UNTRUSTED);
+        let outcome = EffectOutcome::Completed(payload.reference(label));
         self.settle_recovered(request, outcome, intent, vec![payload])
     }
 
@@ -220,7 +249,7 @@ impl Drive {
             },
         });
         let title = format!("did `{}` happen?", request.head.name);
-        let wait = Wait::Review { review_id, reason: ReviewReason::InDoubt };
+        let wait = Wait::Review { review_id, reason: ReviewReason::InDoubt, bound: None };
         self.open_review(
             request,
             wait,
@@ -238,7 +267,7 @@ impl Drive {
     }
 
     /// Does what a person said about an action in doubt.
-    fn act_on(
+    async fn act_on(
         &mut self,
         answer: ReviewOutcome,
         request: Request,
@@ -249,7 +278,10 @@ impl Drive {
         let (outcome, payloads) = match answer {
             ReviewOutcome::Decided { decision: Decision::Approve { .. }, .. } => {
                 return match self.target(&request.position, callee) {
-                    Ok(target) => self.admit(self.new_call(request, target)),
+                    Ok(target) => {
+                        let call = self.new_call(request, target);
+                        self.send_again(call, intent, true).await
+                    }
                     Err(failure) => self.doubt(&request, &failure.to_string(), intent),
                 };
             }

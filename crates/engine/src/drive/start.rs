@@ -7,7 +7,10 @@ use mainstay_core::{
     effect::StepKey,
     failure::Failure,
     flow::{StepDefinition, StepKind, schedule::Arrival},
-    fold::steps::{Phase, StepRun},
+    fold::{
+        effects::EffectRecord,
+        steps::{Phase, StepRun},
+    },
     journal::Entry,
     wait::{Divergence, Wait},
 };
@@ -213,7 +216,7 @@ impl Drive {
 
 /// Whether a person has said what became of one of its actions, and nobody has acted on it.
 fn has_answer(step: &StepRun) -> bool {
-    step.effects.iter().any(|effect| effect.answer.is_some() && effect.resolution.is_none())
+    step.effects.iter().any(EffectRecord::has_answer)
 }
 
 /// A route that is not written in Rust may be any text.

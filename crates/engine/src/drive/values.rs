@@ -110,6 +110,7 @@ mod tests {
             state: number(1).reference(Default::default()),
             key_root: Digest::ZERO,
             limits: Limits::none(),
+            requested_by: None,
             tags: Default::default(),
             parent: None,
             forked: None,

@@ -7,7 +7,6 @@ use mainstay_core::{
     fold::steps::Phase,
     id::{ReviewId, RunId},
     journal::{Created, Entry, Head, JournalRow, Parent},
-    label::Label,
     payload::Payload,
     review::{ReviewReason, ReviewRequest},
     store::operation::OutboxMessage,
@@ -38,7 +37,7 @@ impl Drive {
                 let expires_at = wish.expires_in.map(|span| now.after(span));
                 let key = request.position.to_string();
                 self.book.side.timers.extend(expires_at.map(|due| (key, due)));
-                let wait = Wait::Review { review_id, reason: ReviewReason::Asked };
+                let wait = Wait::Review { review_id, reason: ReviewReason::Asked, bound: None };
                 let review = ReviewRequest {
                     review_id,
                     position: request.position.clone(),
@@ -60,7 +59,7 @@ impl Drive {
             position: request.position.clone(),
             head: request.head.clone(),
             wait,
-            arguments: request.arguments.reference(Label::default()),
+            arguments: request.arguments.reference(self.label_at(&request.position)),
             seen: request.seen,
         };
         self.book.push(&entry, vec![request.arguments.clone()])
@@ -105,16 +104,18 @@ impl Drive {
             }
         };
         let (input, state) = (Payload::of(&child.input)?, Payload::of(&state)?);
+        let label = self.label_at(&request.position);
         let created = Created {
             flow: flow.version.clone(),
             tenant: self.book.run.tenant.clone(),
-            input: input.reference(Label::default()),
-            state: state.reference(Label::default()),
+            input: input.reference(label.clone()),
+            state: state.reference(label),
             key_root: mainstay_core::digest::Digest::of_parts([
                 &self.book.run.key_root.as_bytes()[..],
                 run_id.to_string().as_bytes(),
             ]),
             limits,
+            requested_by: self.book.run.requested_by.clone(),
             tags: self.book.run.tags.clone(),
             parent: Some(Parent {
                 run_id: self.book.run.run_id,

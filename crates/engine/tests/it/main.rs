@@ -9,6 +9,7 @@
 )]
 
 mod agents;
+mod approvals;
 mod budgets;
 mod cancels;
 mod caps;
@@ -16,6 +17,7 @@ mod chains;
 mod commits;
 mod doubts;
 mod forks;
+mod governed;
 mod local;
 mod long_runs;
 mod minds;

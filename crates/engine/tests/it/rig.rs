@@ -16,7 +16,9 @@ use mainstay_core::{
     fold::Projection,
     id::RunId,
     journal::Entry,
+    link::LinkRules,
     model::{ModelCatalog, ModelChain, Provider, Tier, Traffic},
+    policy::{NoPolicy, Policy},
     port::Clock,
     review::Decision,
     run::RunStatus,
@@ -141,7 +143,9 @@ impl World {
     pub(crate) fn program(&self, write: impl FnOnce(&mut Program)) -> Rig {
         let mut program = Program::default();
         write(&mut program);
-        let Program { flows, tools, providers, tiers, traffic, options, caps } = program;
+        let Program { flows, tools, providers, tiers, traffic, options, caps, links, policy } =
+            program;
+        let policy = policy.unwrap_or_else(|| Arc::new(NoPolicy));
         let models = ModelCatalog::new(Arc::new(Prices::bundled()));
         let models = providers.into_iter().fold(models, ModelCatalog::with_provider);
         let models =
@@ -157,7 +161,9 @@ impl World {
             models,
             (Arc::new(tools), Arc::new(JsonSchemaCheck::default())),
         );
-        let runtime = Arc::new(runtime.with_options(options).with_caps(caps));
+        let runtime = Arc::new(
+            runtime.with_options(options).with_caps(caps).with_links(links).with_policy(policy),
+        );
         Rig { runtime, clock: self.clock.clone() }
     }
 }
@@ -172,9 +178,17 @@ pub(crate) struct Program {
     traffic: Vec<(String, Traffic)>,
     pub(crate) options: Options,
     pub(crate) caps: Vec<Cap>,
+    pub(crate) links: LinkRules,
+    policy: Option<Arc<dyn Policy>>,
 }
 
 impl Program {
+    /// Sets what decides on calls.
+    pub(crate) fn policy(&mut self, policy: Arc<dyn Policy>) -> &mut Self {
+        self.policy = Some(policy);
+        self
+    }
+
     pub(crate) fn flow<F: Flow>(&mut self) -> &mut Self {
         self.flows.add(F::program());
         self

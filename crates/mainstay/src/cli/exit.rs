@@ -20,6 +20,7 @@ exits! {
     Failed = 1, "It failed.";
     Usage = 2, "What was typed, sent or configured is wrong.";
     NotFound = 3, "Nothing has that name or id.";
+    Denied = 4, "Not allowed.";
     Conflict = 5, "The current status does not allow it.";
     Unreachable = 6, "The store does not answer; try again.";
     Review = 10, "Parked until a person looks.";
@@ -85,6 +86,7 @@ impl Exit {
             | C::FlowChanged
             | C::SchemaMismatch
             | C::ReviewClosed => Self::Conflict,
+            C::OwnRequest => Self::Denied,
             C::StoreUnreachable | C::StoreLocked | C::Fenced => Self::Unreachable,
             C::Divergence | C::Quarantined | C::InDoubt => Self::Review,
             C::BudgetReached | C::DeadlinePassed | C::CapReached => Self::Budget,
@@ -113,6 +115,8 @@ impl Exit {
             | C::ToolTimedOut
             | C::ToolUnavailable
             | C::ToolFailed
+            | C::ToolForbidden
+            | C::ToolRefused
             | C::ReviewExpired
             | C::CoworkerUnknown
             | C::TaskGuardrail

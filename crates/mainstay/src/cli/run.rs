@@ -4,7 +4,7 @@ pub(crate) mod progress;
 
 use std::collections::BTreeMap;
 
-use mainstay_core::{budget::Limits, code::Code, flow::check::near, model::ModelId};
+use mainstay_core::{budget::Limits, code::Code, flow::check::near, label::Label, model::ModelId};
 use mainstay_engine::{commands::StartRun, runtime::Runtime};
 
 use super::{
@@ -41,6 +41,9 @@ pub(crate) struct Args {
     /// The model behind every tier: VENDOR:NAME
     #[arg(long, value_name = "VENDOR:NAME")]
     model: Option<ModelId>,
+    /// The input comes from outside: what it says decides nothing by itself
+    #[arg(long)]
+    untrusted: bool,
     /// Start it and do not wait: a worker drives it
     #[arg(long)]
     detach: bool,
@@ -139,6 +142,8 @@ fn wish(shell: &Shell, args: &Args) -> Result<StartRun, CliError> {
         key: args.idempotency_key.clone(),
         tenant: args.tenant.clone(),
         tags: args.tag.iter().cloned().collect::<BTreeMap<_, _>>(),
+        requested_by: Some(shell.person(None)),
+        label: if args.untrusted { Label::UNTRUSTED } else { Label::TRUSTED },
     })
 }
 

@@ -49,7 +49,7 @@ fn decision(request: &ReviewRequest, by: &str) -> DecideReview {
 async fn parked(world: &World) -> Result<(Owner, ReviewRequest), Failure> {
     let mut owner = world.owned().await?;
     let request = request(world)?;
-    let wait = Wait::Review { review_id: request.review_id, reason: request.reason };
+    let wait = Wait::Review { review_id: request.review_id, reason: request.reason, bound: None };
     let mut part = owner.park(0, WaitMode::Any, vec![wait])?;
     part.reviews.push(request.clone());
     owner.accept(&*world.store, part).await?;

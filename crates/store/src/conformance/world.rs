@@ -116,6 +116,7 @@ impl World {
             state: state.reference(Label::default()),
             key_root: Digest::of(run_id.uuid().as_bytes()),
             limits: Limits::default(),
+            requested_by: None,
             tags: [("team".to_owned(), "red".to_owned())].into(),
             parent: None,
             forked: None,

@@ -69,6 +69,7 @@ pub(super) const fn reason(reason: ReviewReason) -> &'static str {
         ReviewReason::Asked => "asked",
         ReviewReason::InDoubt => "in doubt",
         ReviewReason::Partial => "not undone",
+        ReviewReason::Approval => "approval",
     }
 }
 
@@ -87,7 +88,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
         rows.iter().map(|row| {
             let request = &row.request;
             let tone = match request.reason {
-                ReviewReason::Asked => Tone::Strong,
+                ReviewReason::Asked | ReviewReason::Approval => Tone::Strong,
                 ReviewReason::InDoubt | ReviewReason::Partial => Tone::Attention,
             };
             vec![

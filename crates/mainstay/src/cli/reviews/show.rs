@@ -116,6 +116,10 @@ fn next(shell: &Shell, row: &ReviewRow) {
         return shell.output.next(format!("mainstay runs show {}", row.run_id));
     }
     match row.request.reason {
+        ReviewReason::Approval => {
+            shell.output.note("approve = make exactly this call, once; reject = it is not made");
+            shell.output.next(format!("mainstay reviews approve|reject {id}"));
+        }
         ReviewReason::Asked => shell.output.next(format!("mainstay reviews approve {id}")),
         ReviewReason::InDoubt => {
             shell.output.note("it cannot be known whether this happened; look at the other side:");

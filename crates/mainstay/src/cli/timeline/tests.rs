@@ -71,6 +71,7 @@ fn created() -> (Entry, Vec<Value>) {
         state: held(&input),
         key_root: Digest::ZERO,
         limits: Limits::default(),
+        requested_by: None,
         tags: BTreeMap::new(),
         parent: None,
         forked: None,
@@ -272,7 +273,7 @@ fn an_agent_shows_what_it_may_call_and_use() {
 #[test]
 fn a_review_is_followed_from_the_question_to_the_decision() {
     let review_id = ReviewId::new(at(20), [3; 10]);
-    let wait = Wait::Review { review_id, reason: ReviewReason::Asked };
+    let wait = Wait::Review { review_id, reason: ReviewReason::Asked, bound: None };
     let opened = Entry::WaitOpened {
         position: "pay#1:0".parse().unwrap(),
         head: head(EffectKind::Review, "default"),
