@@ -132,6 +132,7 @@ codes! {
     ToolInvalid = 5008, Config, "a tool's declaration is not sound";
     ToolForbidden = 5009, Attention, "a policy forbids the call";
     ToolRefused = 5010, Attention, "a person refused the call";
+    RuleOfTwo = 5011, Config, "a step could read, see and act without leave";
     ReviewClosed = 6001, User, "the review was already decided";
     DecisionInvalid = 6002, User, "the decision does not fit the review";
     ReviewExpired = 6003, Attention, "the review expired without a decision";

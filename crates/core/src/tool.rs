@@ -13,6 +13,7 @@ pub mod outcome;
 pub mod port;
 pub mod rate;
 pub mod told;
+pub mod two;
 
 use std::{num::NonZeroU32, sync::Arc, time::Duration};
 

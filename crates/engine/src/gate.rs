@@ -24,6 +24,12 @@ pub fn endpoint(model: &ModelId) -> String {
     format!("endpoint:{}", model.provider())
 }
 
+/// Returns the name that the gates of a tool go by.
+#[must_use]
+pub fn tool(name: &str) -> String {
+    format!("tool:{name}")
+}
+
 /// A place at an endpoint, free again when this is dropped.
 #[derive(Debug)]
 #[must_use = "the place is free again when this is dropped"]
@@ -45,10 +51,15 @@ impl Gates {
     ///
     /// # Errors
     /// The breaker is open.
-    pub fn admit(&self, name: &str, now: Timestamp) -> Result<Admission, Unavailable> {
+    pub fn admit(
+        &self,
+        name: &str,
+        policy: BreakerPolicy,
+        now: Timestamp,
+    ) -> Result<Admission, Unavailable> {
         let mut breakers = self.breakers.lock().unwrap_or_else(PoisonError::into_inner);
         let breaker = breakers.entry(name.to_owned());
-        breaker.or_insert_with(|| Breaker::new(BreakerPolicy::default())).admit(now)
+        breaker.or_insert_with(|| Breaker::new(policy)).admit(now)
     }
 
     /// Tells how an admitted call went.
@@ -85,11 +96,7 @@ impl Gates {
     /// Waits for a place among the calls that may be under way at an endpoint, and then for its rate.
     /// Whoever gives up waiting has taken neither.
     pub async fn place(&self, name: &str, traffic: &Traffic, clock: &dyn Clock) -> Place {
-        let permit = match traffic.concurrency {
-            // A semaphore of ours is never closed.
-            Some(most) => self.semaphore(name, most).acquire_owned().await.ok(),
-            None => None,
-        };
+        let place = self.seat(name, traffic.concurrency).await;
         if let Some(limit) = traffic.rate {
             loop {
                 let wait = self.wait_for(name, limit, clock.now());
@@ -99,6 +106,16 @@ impl Gates {
                 clock.sleep(wait).await;
             }
         }
+        place
+    }
+
+    /// Waits for a place among so many; there is always one where nothing is limited.
+    pub async fn seat(&self, name: &str, most: Option<u32>) -> Place {
+        let permit = match most {
+            // A semaphore of ours is never closed.
+            Some(most) => self.semaphore(name, most).acquire_owned().await.ok(),
+            None => None,
+        };
         Place { _permit: permit }
     }
 

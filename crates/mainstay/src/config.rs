@@ -6,7 +6,7 @@ mod section;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use mainstay_core::code::Code;
+use mainstay_core::{code::Code, link::LinkRules};
 
 pub(crate) use self::{
     models::{EndpointSettings, KeyState, ModelSettings},
@@ -30,6 +30,8 @@ pub(crate) struct Settings {
     pub(crate) models: ModelSettings,
     /// The caps of the file.
     pub(crate) budgets: Vec<Cap>,
+    /// The hosts to which untrusted text may link.
+    pub(crate) links: LinkRules,
 }
 
 /// How log lines are written.
@@ -66,6 +68,7 @@ impl Settings {
             drain: span("MAINSTAY_DRAIN_TIMEOUT")?,
             lease: span("MAINSTAY_LEASE")?.map(lease).transpose()?,
             budgets: file.budgets.iter().map(BudgetTable::cap).collect::<Result<_, _>>()?,
+            links: LinkRules::allowing(&file.links.hosts),
             models: ModelSettings::of(file.models, &variables)?,
         })
     }

@@ -1,10 +1,15 @@
 //! One call of a model, a tool or a closure: what it is, and how one attempt at it ends.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    num::NonZeroU32,
+    panic::AssertUnwindSafe,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures::{FutureExt, future::BoxFuture};
 use mainstay_core::{
-    breaker::Admission,
+    breaker::{Admission, BreakerPolicy},
     budget::{Reservation, Settlement},
     code::Code,
     effect::{EffectHead, EffectPosition, FailedAttempt},
@@ -106,7 +111,7 @@ impl Call {
             Target::Model { candidates, .. } => {
                 Some(gate::endpoint(&candidates.at(self.attempt).model))
             }
-            Target::Tool { tool, .. } => Some(format!("tool:{}", tool.spec().name)),
+            Target::Tool { tool, .. } => Some(gate::tool(&tool.spec().name)),
             Target::Once(_) => None,
         }
     }
@@ -125,6 +130,14 @@ impl Target {
         match self {
             Self::Model { .. } | Self::Once(_) => EffectClass::Read,
             Self::Tool { tool, .. } => tool.spec().effect,
+        }
+    }
+
+    /// When its breaker opens.
+    pub(super) fn breaker(&self) -> BreakerPolicy {
+        match self {
+            Self::Tool { tool, .. } => tool.spec().breaker.unwrap_or_default(),
+            Self::Model { .. } | Self::Once(_) => BreakerPolicy::default(),
         }
     }
 
@@ -202,8 +215,13 @@ impl Call {
                 charge: Charge::Worst,
                 onward: Onward::Nobody,
             },
+            Err(_) if self.waited_for_a_place(at) => no_place(at.timeout),
             Err(_) => timed_out(at.timeout),
         }
+    }
+
+    fn waited_for_a_place(&self, at: &Attempt) -> bool {
+        matches!(self.target, Target::Tool { .. }) && !at.sent.first.load(Ordering::SeqCst)
     }
 
     async fn work(&mut self, at: &Attempt) -> CallEnd {
@@ -214,6 +232,10 @@ impl Call {
                 let (arguments, attempt) = (arguments.clone(), self.attempt);
                 let (key, deadline) = (at.key, at.deadline);
                 let call = ToolCall { arguments, key, attempt, deadline, run_id, position };
+                let spec = tool.spec();
+                let most = spec.concurrency.map(NonZeroU32::get);
+                let _place = at.runtime.gates.seat(&gate::tool(&spec.name), most).await;
+                at.sent.first.store(true, Ordering::SeqCst);
                 tool_end(tool.call(call).await)
             }
             Target::Once(work) => match work.take() {
@@ -245,6 +267,17 @@ fn once_end(result: Result<Value, Failure>) -> CallEnd {
             charge: Charge::Call,
             onward: Onward::Nobody,
         },
+    }
+}
+
+/// The end of a call that found no place among those under way: it was not sent.
+fn no_place(after: Duration) -> CallEnd {
+    let why = format!("too many calls were under way for {after:?}");
+    CallEnd::Failed {
+        failure: Failure::retryable(Code::ToolUnavailable, why),
+        took_effect: TookEffect::No,
+        charge: Charge::Nothing,
+        onward: Onward::Nobody,
     }
 }
 

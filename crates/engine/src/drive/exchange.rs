@@ -17,7 +17,7 @@ use futures::{
     future::{Either, select},
 };
 use mainstay_core::{
-    breaker::{Admission, Health},
+    breaker::{Admission, BreakerPolicy, Health},
     code::Code,
     effect::EffectPosition,
     failure::{Failure, Retryability},
@@ -38,10 +38,11 @@ use crate::{
     live::{Live, LiveEvent},
 };
 
-/// Whether each of the two calls of an attempt has left: what has not left costs nothing.
+/// Whether each of the two calls of an attempt has left: what has not left costs nothing. A tool is
+/// called once.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
-    first: AtomicBool,
+    pub(super) first: AtomicBool,
     second: AtomicBool,
 }
 
@@ -186,7 +187,8 @@ impl Line<'_> {
         if !runtime.gates.attempt(&gate, 2) {
             return None;
         }
-        let admission = runtime.gates.admit(&gate, runtime.clock.now()).ok()?;
+        let admission =
+            runtime.gates.admit(&gate, BreakerPolicy::default(), runtime.clock.now()).ok()?;
         Some(Second { attempt, admission })
     }
 

@@ -159,7 +159,7 @@ impl Drive {
             if call.attempt == 1 {
                 let _ = self.desk.runtime.gates.attempt(&gate, 1);
             }
-            match self.desk.runtime.gates.admit(&gate, now) {
+            match self.desk.runtime.gates.admit(&gate, call.target.breaker(), now) {
                 Ok(admission) => call.admission = Some(admission),
                 Err(open) => {
                     let code = match &call.target {

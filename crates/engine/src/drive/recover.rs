@@ -46,7 +46,9 @@ impl Drive {
         };
         let (tool, arguments) = match target {
             Target::Tool { tool, arguments } => (tool, arguments),
-            target => return self.admit(self.new_call(request, target)),
+            target @ (Target::Model { .. } | Target::Once(_)) => {
+                return self.admit(self.new_call(request, target));
+            }
         };
         let sent = Sent { first_sent_at: intent.first_sent_at, not_after: intent.not_after };
         match tool.spec().effect.recovery(sent, tool.spec().timeout, self.book.now()) {
@@ -96,7 +98,9 @@ impl Drive {
         let (unsure, (request, target)) = (call.unsure, call.into_request());
         let (tool, arguments) = match target {
             Target::Tool { tool, arguments } => (tool, arguments),
-            target => return self.admit(self.new_call(request, target)),
+            target @ (Target::Model { .. } | Target::Once(_)) => {
+                return self.admit(self.new_call(request, target));
+            }
         };
         let about = match self.leave(&request, tool.spec(), &arguments).await? {
             Leave::Given(about) => about,

@@ -5,6 +5,7 @@ use mainstay_core::{
     effect::EffectPosition,
     journal::Entry,
     model::{Candidate, Cost, ModelReply},
+    tool::ToolSpec,
     wait::Wait,
 };
 
@@ -136,7 +137,7 @@ impl Drive {
                     ..Spend::ZERO
                 }
             }
-            Target::Tool { .. } => Spend { tool_calls: 1, ..Spend::ZERO },
+            Target::Tool { tool, .. } => of_tool(tool.spec()),
             Target::Once(_) => Spend::ZERO,
         }
     }
@@ -173,9 +174,14 @@ impl Drive {
             Charge::Worst => Settlement::unknown(self.worst_of(call, attempt)),
             Charge::Call => Settlement::known(match &call.target {
                 Target::Model { .. } => Spend { model_calls: 1, ..Spend::ZERO },
-                Target::Tool { .. } => Spend { tool_calls: 1, ..Spend::ZERO },
+                Target::Tool { tool, .. } => of_tool(tool.spec()),
                 Target::Once(_) => Spend::ZERO,
             }),
         }
     }
+}
+
+/// A call of a tool costs what it says, whatever comes of it.
+fn of_tool(spec: &ToolSpec) -> Spend {
+    Spend { tool_calls: 1, usd: spec.cost.unwrap_or(0), ..Spend::ZERO }
 }

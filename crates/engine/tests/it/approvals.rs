@@ -282,6 +282,7 @@ async fn any_change_after_the_approval_voids_it() {
 /// Runs that are approved and then want to pay something else, unless `MUTATIONS` says how many.
 const MUTATIONS: usize = 500;
 
+#[expect(clippy::disallowed_methods, reason = "a test that is told how long to go on")]
 fn so_many(name: &str, usually: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(usually)
 }

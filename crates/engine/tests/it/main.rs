@@ -22,6 +22,7 @@ mod local;
 mod long_runs;
 mod minds;
 mod models;
+mod outage;
 mod peer_defects;
 mod places;
 mod reconcile;

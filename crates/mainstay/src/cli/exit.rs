@@ -79,6 +79,7 @@ impl Exit {
             | C::CassetteInvalid
             | C::ToolUnknown
             | C::ToolInvalid
+            | C::RuleOfTwo
             | C::DecisionInvalid => Self::Usage,
             C::KeyConflict
             | C::WrongStatus

@@ -8,7 +8,10 @@ use mainstay_core::{
     port::Clock,
     store::Store,
     time::Timestamp,
-    tool::{ToolCatalog, ToolSpec},
+    tool::{
+        ToolCatalog, ToolSpec,
+        two::{AllThree, all_three},
+    },
 };
 use mainstay_engine::{
     flows::Flows,
@@ -85,6 +88,7 @@ impl Shell {
         let tools = std::mem::take(&mut self.app.tools);
         let tools = self.open_tools(tools, resources)?;
         let mut runtime = self.runtime(store, catalog, tools);
+        rule_of_two(&self.app.flows, &runtime.tools.specs())?;
         runtime.options.proof_dir = Some(database.proof_dir());
         Ok(runtime)
     }
@@ -117,6 +121,7 @@ impl Shell {
         Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
             .with_options(options)
             .with_caps(self.caps())
+            .with_links(self.settings.links.clone())
     }
 
     /// Returns the caps of the program and of its configuration file: every one of them holds.
@@ -145,6 +150,27 @@ impl Shell {
     pub(crate) fn person(&self, by: Option<String>) -> String {
         by.or_else(|| self.settings.user.clone()).unwrap_or_else(|| "unknown".to_owned())
     }
+}
+
+/// Refuses steps whose grants break the rule of two.
+fn rule_of_two(flows: &Flows, specs: &[ToolSpec]) -> Result<(), CliError> {
+    for flow in flows.iter() {
+        for step in &flow.program.definition().steps {
+            let granted: Vec<_> =
+                specs.iter().filter(|spec| step.options.grants.contains(&spec.name)).collect();
+            if let Some(AllThree { untrusted, private, reaches_out }) = all_three(&granted) {
+                let (flow, step) = (&flow.version, &step.name);
+                let why = format!(
+                    "step `{step}` of {flow} may read untrusted text (`{untrusted}`), see private \
+                     data (`{private}`) and reach outside without leave (`{reaches_out}`)"
+                );
+                return Err(CliError::new(Code::RuleOfTwo, why).with_hint(format!(
+                    "give `{reaches_out}` an approval: `approval = \"label.untrusted\"`"
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A reader that hangs up early, such as `head`, is no failure; a full disk is.

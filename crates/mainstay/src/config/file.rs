@@ -29,6 +29,14 @@ const OLDER: [(&str, &str); 3] = [
 pub(super) struct File {
     pub(super) models: ModelsSection,
     pub(super) budgets: Vec<BudgetTable>,
+    pub(super) links: LinksSection,
+}
+
+/// `[links]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LinksSection {
+    pub(super) hosts: Vec<String>,
 }
 
 /// Reads the file that `named` names, or the usual one if it is there, under the variables.
