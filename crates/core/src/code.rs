@@ -133,6 +133,7 @@ codes! {
     ToolForbidden = 5009, Attention, "a policy forbids the call";
     ToolRefused = 5010, Attention, "a person refused the call";
     RuleOfTwo = 5011, Config, "a step could read, see and act without leave";
+    NotEndorsed = 5012, Attention, "no rule endorses the value";
     ReviewClosed = 6001, User, "the review was already decided";
     DecisionInvalid = 6002, User, "the decision does not fit the review";
     ReviewExpired = 6003, Attention, "the review expired without a decision";

@@ -193,6 +193,8 @@ pub enum EffectKind {
     Local,
     /// A branch between an old and a new body.
     Patch,
+    /// A value from outside that a rule vouched for.
+    Endorse,
     /// A scope that was opened: an agent, a crew, a task or a job, with its grants and limits.
     Scope,
 }

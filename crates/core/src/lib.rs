@@ -12,6 +12,7 @@ pub mod code;
 pub mod digest;
 pub mod effect;
 pub mod effects;
+pub mod endorse;
 pub mod failure;
 pub mod flow;
 pub mod fold;

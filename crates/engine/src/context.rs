@@ -218,6 +218,22 @@ impl StepContext {
         self.ask(EffectKind::Emit, subject.to_owned(), &event, ask, |a| a.completed().map(drop))
     }
 
+    /// Lets a rule of the program vouch for a value from outside: what it admits may be acted on as
+    /// if it were trusted. The journal says which rule it was.
+    ///
+    /// The future fails where no rule of that name admits the value (`MS-5012`).
+    pub fn endorse<T: Serialize + DeserializeOwned>(
+        &self,
+        rule: &str,
+        value: &T,
+    ) -> Effect<Result<T, Failure>> {
+        let value = serde_json::to_value(value).unwrap_or_default();
+        let ask = Ask::Endorse { rule: rule.to_owned(), value: value.clone() };
+        self.ask(EffectKind::Endorse, rule.to_owned(), &value, ask, |a| {
+            a.completed().and_then(read)
+        })
+    }
+
     /// Writes rows of your own in the run's database, in the transaction of the entry that says so:
     /// whatever crashes, the rows and the entry are both there or both not. Exactly once.
     ///

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use mainstay_core::{
     allowance::Cap,
+    endorse::Endorsements,
     link::LinkRules,
     model::{ModelCatalog, ResponseCache},
     policy::{NoPolicy, Policy},
@@ -113,6 +114,8 @@ pub struct Runtime {
     pub broker: Arc<dyn Broker>,
     /// What decides on granted calls of tools.
     pub policy: Arc<dyn Policy>,
+    /// The rules that vouch for values from outside.
+    pub endorsements: Arc<Endorsements>,
     /// The hosts to which untrusted text may link where it leaves the system.
     pub links: Arc<LinkRules>,
     /// What runs may use together in a day or a month, across all workers.
@@ -152,6 +155,7 @@ impl Runtime {
             broker: Arc::new(live.clone()),
             live,
             policy: Arc::new(NoPolicy),
+            endorsements: Arc::default(),
             links: Arc::default(),
             caps: Arc::default(),
             options: Options::default(),
@@ -169,6 +173,13 @@ impl Runtime {
     #[must_use]
     pub fn with_policy(mut self, policy: Arc<dyn Policy>) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Sets the rules that vouch for values from outside.
+    #[must_use]
+    pub fn with_endorsements(mut self, rules: Endorsements) -> Self {
+        self.endorsements = Arc::new(rules);
         self
     }
 

@@ -9,6 +9,7 @@ use mainstay_agents::{
 };
 use mainstay_core::{
     allowance::Cap,
+    endorse::Endorsements,
     failure::StepError,
     model::{ModelId, Provider},
 };
@@ -54,6 +55,7 @@ pub struct App {
     pub(crate) default_model: Option<ModelId>,
     pub(crate) budgets: Vec<Cap>,
     pub(crate) prompts: Prompts,
+    pub(crate) endorsements: Endorsements,
     pub(crate) demo: Option<Arc<dyn Demo>>,
 }
 
@@ -131,6 +133,18 @@ impl App {
     /// ```
     pub fn budget(mut self, cap: Cap) -> Self {
         self.budgets.push(cap);
+        self
+    }
+
+    /// Adds a rule that vouches for values from outside: those that fit its JSON Schema may be acted
+    /// on. It should leave nothing to choose: a list of values, an id of a fixed form.
+    ///
+    /// ```
+    /// # use mainstay::App;
+    /// let app = App::new().endorse("order id", serde_json::json!({ "pattern": "^[0-9]{4}$" }));
+    /// ```
+    pub fn endorse(mut self, rule: impl Into<String>, schema: Value) -> Self {
+        self.endorsements = std::mem::take(&mut self.endorsements).with(rule, schema);
         self
     }
 

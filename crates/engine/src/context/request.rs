@@ -97,6 +97,10 @@ pub(crate) enum Ask {
         event: Value,
     },
     Write(LocalWrite),
+    Endorse {
+        rule: String,
+        value: Value,
+    },
     Open {
         scope: Scope,
         pinned: Value,

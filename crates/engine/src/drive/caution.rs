@@ -64,6 +64,7 @@ impl Drive {
             | Ask::Now
             | Ask::Random
             | Ask::Patch
+            | Ask::Endorse { .. }
             | Ask::Emit { .. }
             | Ask::Write(_)
             | Ask::Open { .. } => false,

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use mainstay::prelude::*;
 use mainstay_core::{
+    code::Code,
     digest::Digest,
     effect::EffectOutcome,
     effects::{Effects, Scope, ScopeKind},
+    endorse::Endorsements,
     journal::{EffectSettled, Entry},
     label::{Integrity, Label, Principal, Readers},
     link::LinkRules,
     model::ModelId,
     policy::{Applied, PlanSlot, Policy, PolicyFault, Question, Ruling, Verdict},
-    review::{Decision, ReviewReason},
+    review::{Decision, ReviewOutcome, ReviewReason},
     run::RunStatus,
     tool::{Control, EffectClass, ToolSpec},
 };
@@ -302,6 +304,61 @@ async fn a_plans_step_may_act_on_what_it_was_given_and_an_agent_inside_it_may_no
         assert_eq!(rig.drive(run_id).await.row.status, status);
         assert_eq!(send.count(), usize::from(!by_agent));
     }
+}
+
+/// Writes to whom a letter says, if a rule or a person vouches for that.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+struct Reply {
+    rule: String,
+}
+
+#[flow(name = "reply", version = 1)]
+impl Reply {
+    #[start(grants = ["read", "send"])]
+    async fn work(&self, cx: &StepContext) -> Result<String> {
+        let letter = cx.tool::<(&str, Value)>(("read", json!({}))).await.required()?;
+        let to = letter["text"].clone();
+        let to = match self.rule.as_str() {
+            "" => to,
+            "person" => match cx.review(Review::of("to whom?", &to)).await? {
+                ReviewOutcome::Decided { decision: Decision::Amend { subject, .. }, .. } => subject,
+                other => json!(format!("{other:?}")),
+            },
+            rule => cx.endorse(rule, &to).await?,
+        };
+        let sent = cx.tool::<(&str, Value)>(("send", json!({ "to": to }))).await;
+        Ok(sent.required()?.to_string())
+    }
+}
+
+async fn reply(rule: &str, text: &str) -> (Rig, RunView, Arc<Probe>) {
+    let send = sender(|s| s.with_control(Control::from_iter(["to"])));
+    let read = letter(text);
+    let rig = World::memory().program(|p| {
+        p.endorsements = Endorsements::default().with("staff", json!({ "enum": ["ann", "bob"] }));
+        p.flow::<Reply>().tool(read).tool(send.clone());
+    });
+    let run_id = rig.start("reply", json!({ "rule": rule })).await;
+    let view = rig.drive(run_id).await;
+    (rig, view, send)
+}
+
+#[tokio::test]
+async fn only_a_named_rule_or_a_person_vouches_for_a_value_from_outside() {
+    let (_, view, send) = reply("", "ann").await;
+    assert_eq!((view.row.status, send.count()), (RunStatus::Parked, 0), "nobody vouched");
+    let (_, view, send) = reply("staff", "ann").await;
+    assert_eq!((view.row.status, send.count()), (RunStatus::Completed, 1));
+    for (rule, text) in [("staff", "mallory"), ("stuff", "ann")] {
+        let (_, view, send) = reply(rule, text).await;
+        let failure = view.projection.finished.unwrap().failure.unwrap();
+        assert_eq!((failure.code, send.count()), (Code::NotEndorsed, 0), "{failure}");
+    }
+    let (rig, view, send) = reply("person", "mallory").await;
+    let amend = Decision::Amend { subject: json!("carol"), note: None };
+    rig.decide(view.row.run_id, amend).await;
+    rig.completed(view.row.run_id).await;
+    assert_eq!(send.arguments(), [json!({ "to": "carol" })]);
 }
 
 /// Says of every call what it was made to say, and has no conditions.

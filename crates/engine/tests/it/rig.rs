@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use mainstay_core::{
     allowance::Cap,
+    endorse::Endorsements,
     fold::Projection,
     id::RunId,
     journal::Entry,
@@ -143,8 +144,18 @@ impl World {
     pub(crate) fn program(&self, write: impl FnOnce(&mut Program)) -> Rig {
         let mut program = Program::default();
         write(&mut program);
-        let Program { flows, tools, providers, tiers, traffic, options, caps, links, policy } =
-            program;
+        let Program {
+            flows,
+            tools,
+            providers,
+            tiers,
+            traffic,
+            options,
+            caps,
+            links,
+            endorsements,
+            policy,
+        } = program;
         let policy = policy.unwrap_or_else(|| Arc::new(NoPolicy));
         let models = ModelCatalog::new(Arc::new(Prices::bundled()));
         let models = providers.into_iter().fold(models, ModelCatalog::with_provider);
@@ -162,7 +173,12 @@ impl World {
             (Arc::new(tools), Arc::new(JsonSchemaCheck::default())),
         );
         let runtime = Arc::new(
-            runtime.with_options(options).with_caps(caps).with_links(links).with_policy(policy),
+            runtime
+                .with_options(options)
+                .with_caps(caps)
+                .with_links(links)
+                .with_endorsements(endorsements)
+                .with_policy(policy),
         );
         Rig { runtime, clock: self.clock.clone() }
     }
@@ -179,6 +195,7 @@ pub(crate) struct Program {
     pub(crate) options: Options,
     pub(crate) caps: Vec<Cap>,
     pub(crate) links: LinkRules,
+    pub(crate) endorsements: Endorsements,
     policy: Option<Arc<dyn Policy>>,
 }
 

@@ -117,6 +117,7 @@ impl Exit {
             | C::ToolUnavailable
             | C::ToolFailed
             | C::ToolForbidden
+            | C::NotEndorsed
             | C::ToolRefused
             | C::ReviewExpired
             | C::CoworkerUnknown

@@ -121,6 +121,7 @@ impl Shell {
         Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
             .with_options(options)
             .with_caps(self.caps())
+            .with_endorsements(self.app.endorsements.clone())
             .with_links(self.settings.links.clone())
     }
 

@@ -140,6 +140,7 @@ fn name(head: &EffectHead) -> String {
         EffectKind::Random => "random",
         EffectKind::Local => "local",
         EffectKind::Patch => "patch",
+        EffectKind::Endorse => "endorse",
         EffectKind::Scope => "open",
     };
     if head.name.is_empty() || head.name == kind {
