@@ -3,6 +3,7 @@
 mod decide;
 mod ls;
 mod show;
+mod similar;
 
 use super::{error::CliError, exit::Exit, shell::Shell};
 

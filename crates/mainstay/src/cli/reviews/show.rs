@@ -13,7 +13,10 @@ use mainstay_core::{
 use serde::Serialize;
 use serde_json::Value;
 
-use super::ls::{self, Listed};
+use super::{
+    ls::{self, Listed},
+    similar::{self, Similar},
+};
 use crate::{
     cli::{count, error::CliError, exit::Exit, ids, output::Tone, shell::Shell, span, timeline},
     database::Purpose,
@@ -32,6 +35,9 @@ struct Shown {
     review: Listed,
     subject: Value,
     hidden_characters: usize,
+    /// What was decided before about calls of the same tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    similar: Option<Similar>,
     outcome: Option<ReviewOutcome>,
 }
 
@@ -56,17 +62,19 @@ pub(super) async fn find(store: &dyn Store, text: &str) -> Result<ReviewRow, Cli
 pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
     let store = shell.store(Purpose::Read).await?;
     let row = find(&*store, &args.review).await?;
+    let similar = similar::find(&*store, &row).await?;
     if !shell.output.is_for_people() {
         let text = row.request.subject.to_string();
         shell.output.document(&Shown {
             review: Listed::of(&row),
             subject: row.request.subject.clone(),
             hidden_characters: visible::hidden(&text),
+            similar,
             outcome: row.outcome.clone(),
         })?;
         return Ok(Exit::Ok);
     }
-    for line in lines(&row) {
+    for line in lines(&row, similar.as_ref()) {
         shell.output.line(line)?;
     }
     let hidden = visible::hidden(&text_of(&row.request.subject));
@@ -79,7 +87,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
     Ok(Exit::Ok)
 }
 
-fn lines(row: &ReviewRow) -> Vec<String> {
+fn lines(row: &ReviewRow, similar: Option<&Similar>) -> Vec<String> {
     let request = &row.request;
     let mut lines = vec![
         format!("{}  {}", request.review_id, visible::line(&request.title, 100)),
@@ -97,6 +105,7 @@ fn lines(row: &ReviewRow) -> Vec<String> {
         Some(ReviewOutcome::Expired) => lines.push("  decided  expired".to_owned()),
         None => {}
     }
+    lines.extend(similar.iter().flat_map(|similar| similar.lines()));
     lines.push(format!("  digest   {}", request.subject_digest));
     lines.push(String::new());
     lines.extend(text_of(&request.subject).lines().map(visible::visible));
