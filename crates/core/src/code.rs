@@ -134,6 +134,9 @@ codes! {
     ToolRefused = 5010, Attention, "a person refused the call";
     RuleOfTwo = 5011, Config, "a step could read, see and act without leave";
     NotEndorsed = 5012, Attention, "no rule endorses the value";
+    EgressRefused = 5020, Attention, "a tool's request would leave for a place it must not reach";
+    OpenapiInvalid = 5021, Config, "an OpenAPI document cannot be made into tools";
+    SecretMissing = 5022, Config, "a secret has no value that can be used";
     ReviewClosed = 6001, User, "the review was already decided";
     DecisionInvalid = 6002, User, "the decision does not fit the review";
     ReviewExpired = 6003, Attention, "the review expired without a decision";

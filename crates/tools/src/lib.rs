@@ -7,9 +7,11 @@
 //! `core::tool`.
 
 pub mod gate;
+pub mod http;
 pub mod native;
 pub mod registry;
 pub mod schema;
+pub mod secret;
 
 #[cfg(test)]
 mod testing;

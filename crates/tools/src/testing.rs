@@ -1,5 +1,8 @@
 //! What the tests of this crate share: a clock, a call, a tool that does as it is told.
 
+pub(crate) mod server;
+pub(crate) mod transport;
+
 use std::{pin::Pin, time::Duration};
 
 use async_trait::async_trait;

@@ -80,6 +80,8 @@ impl Exit {
             | C::ToolUnknown
             | C::ToolInvalid
             | C::RuleOfTwo
+            | C::OpenapiInvalid
+            | C::SecretMissing
             | C::DecisionInvalid => Self::Usage,
             C::KeyConflict
             | C::WrongStatus
@@ -119,6 +121,7 @@ impl Exit {
             | C::ToolForbidden
             | C::NotEndorsed
             | C::ToolRefused
+            | C::EgressRefused
             | C::ReviewExpired
             | C::CoworkerUnknown
             | C::TaskGuardrail

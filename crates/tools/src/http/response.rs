@@ -1,0 +1,169 @@
+//! An answer as a value, with every secret that was sent taken out of it.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderValue, StatusCode, header, response::Parts};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    failure::{Fault, HttpFailure},
+    url::Url,
+    wire::Coming,
+};
+use crate::secret::scrub::Scrub;
+
+/// An answer, whole.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// What kind of answer.
+    pub status: StatusCode,
+    /// Its headers, without secrets.
+    pub headers: HeaderMap,
+    /// Its body, without secrets as far as bytes show them: see [`scrub`](Self::scrub).
+    pub body: Bytes,
+    /// Who answered, after all redirects.
+    pub url: Url,
+    /// Takes the secrets that were sent out of what the body is read as.
+    pub scrub: Scrub,
+}
+
+impl Response {
+    /// Returns how long the other side asks to wait, where it says so in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers)
+    }
+
+    /// Returns what the body is, without parameters and in lower case; empty if it is not said.
+    #[must_use]
+    pub fn content_type(&self) -> String {
+        content_type(&self.headers)
+    }
+}
+
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    text.and_then(|text| text.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// An answer whose body is read piece by piece. Pieces are as they came: secrets in them are for
+/// the reader to take out, with [`scrub`](Self::scrub), once the pieces are messages.
+pub struct Streaming {
+    /// What kind of answer.
+    pub status: StatusCode,
+    /// Its headers, without secrets.
+    pub headers: HeaderMap,
+    /// Who answered, after all redirects.
+    pub url: Url,
+    /// Takes the secrets that were sent out of what the pieces are read as.
+    pub scrub: Scrub,
+    coming: Coming,
+    room: Room,
+}
+
+/// How much more may come, and until when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) most: usize,
+    pub(super) left: usize,
+    pub(super) until: Instant,
+    pub(super) total: Duration,
+}
+
+impl Streaming {
+    pub(super) fn new(
+        (parts, coming): (Parts, Coming),
+        url: Url,
+        scrub: Scrub,
+        room: Room,
+    ) -> Result<Self, HttpFailure> {
+        let packed = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+        if packed.into_iter().any(|encoding| encoding != "identity") {
+            return Err(HttpFailure::sent(Fault::Encoded));
+        }
+        let said = parts.headers.get(header::CONTENT_LENGTH).and_then(|text| text.to_str().ok());
+        if said.and_then(|text| text.parse::<usize>().ok()).is_some_and(|said| said > room.left) {
+            return Err(HttpFailure::sent(Fault::TooLarge(room.most)));
+        }
+        let headers = without_secrets(parts.headers, &scrub);
+        Ok(Self { status: parts.status, headers, url, scrub, coming, room })
+    }
+
+    /// Returns how long the other side asks to wait, where it says so in seconds.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.headers)
+    }
+
+    /// Returns what the body is, without parameters and in lower case; empty if it is not said.
+    #[must_use]
+    pub fn content_type(&self) -> String {
+        content_type(&self.headers)
+    }
+
+    /// Returns the next piece of the body; none at its end.
+    ///
+    /// # Errors
+    /// The connection is lost, the time is up, or the body is larger than it may be.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpFailure> {
+        let failed = |fault| Err(HttpFailure::sent(fault));
+        let Ok(chunk) = timeout_at(self.room.until, self.coming.chunk()).await else {
+            return failed(Fault::TimedOut(self.room.total));
+        };
+        let chunk = match chunk {
+            None => return Ok(None),
+            Some(Ok(chunk)) => chunk,
+            Some(Err(why)) => return failed(Fault::Lost(self.scrub.text(&why))),
+        };
+        match self.room.left.checked_sub(chunk.len()) {
+            Some(left) => self.room.left = left,
+            None => return failed(Fault::TooLarge(self.room.most)),
+        }
+        Ok(Some(chunk))
+    }
+
+    /// Reads the rest.
+    ///
+    /// # Errors
+    /// As for [`chunk`](Self::chunk).
+    pub async fn whole(mut self) -> Result<Response, HttpFailure> {
+        let mut body = BytesMut::new();
+        while let Some(chunk) = self.chunk().await? {
+            body.extend_from_slice(&chunk);
+        }
+        let Self { status, headers, url, scrub, .. } = self;
+        Ok(Response { status, headers, body: scrub.bytes(body.freeze()), url, scrub })
+    }
+}
+
+fn without_secrets(headers: HeaderMap, scrub: &Scrub) -> HeaderMap {
+    let mut clean = HeaderMap::with_capacity(headers.len());
+    for (name, value) in &headers {
+        if scrub.finds(name.as_str().as_bytes()) {
+            continue;
+        }
+        let value = match scrub.finds(value.as_bytes()) {
+            false => value.clone(),
+            true => {
+                let scrubbed = scrub.bytes(Bytes::copy_from_slice(value.as_bytes()));
+                HeaderValue::from_maybe_shared(scrubbed)
+                    .unwrap_or_else(|_| HeaderValue::from_static(""))
+            }
+        };
+        clean.append(name, value);
+    }
+    clean
+}
+
+impl std::fmt::Debug for Streaming {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Streaming");
+        debug.field("status", &self.status).field("url", &self.url).finish_non_exhaustive()
+    }
+}
