@@ -12,6 +12,7 @@ pub mod native;
 pub mod registry;
 pub mod schema;
 pub mod secret;
+pub mod transport;
 
 #[cfg(test)]
 mod testing;

@@ -2,7 +2,10 @@
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use tokio::{
@@ -56,6 +59,11 @@ impl Reply {
         Self::raw([head.as_bytes(), body].concat())
     }
 
+    /// A whole answer in JSON.
+    pub(crate) fn json(status: u16, body: &serde_json::Value) -> Self {
+        Self::of(status, "content-type: application/json\r\n", body.to_string())
+    }
+
     /// A redirect.
     pub(crate) fn redirect(status: u16, to: &str) -> Self {
         Self::of(status, &format!("location: {to}\r\n"), "")
@@ -77,6 +85,7 @@ impl Reply {
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
+    open: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -93,21 +102,31 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let seen = Arc::<Mutex<Vec<Seen>>>::default();
         let (answer, noted) = (Arc::new(answer), Arc::clone(&seen));
+        let open = Arc::<AtomicUsize>::default();
+        let counted = Arc::clone(&open);
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (answer, noted) = (Arc::clone(&answer), Arc::clone(&noted));
+                let counted = Arc::clone(&counted);
                 tokio::spawn(async move {
+                    counted.fetch_add(1, Ordering::AcqRel);
                     // A client that hangs up early is what some tests are about.
                     let _ = serve(stream, &*answer, &noted).await;
+                    counted.fetch_sub(1, Ordering::AcqRel);
                 });
             }
         });
-        Self { address, seen, task }
+        Self { address, seen, open, task }
     }
 
     /// Returns the requests so far.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
+    }
+
+    /// Returns how many connections are open.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
     }
 
     /// Returns the URL of a path.
@@ -127,7 +146,8 @@ async fn serve(
     stream.write_all(&reply.bytes).await?;
     match reply.then {
         Then::Close => stream.shutdown().await,
-        Then::Hang => std::future::pending().await,
+        // Until the client has had enough.
+        Then::Hang => stream.read_to_end(&mut Vec::new()).await.map(drop),
         Then::Repeat(bytes) => loop {
             stream.write_all(&bytes).await?;
         },

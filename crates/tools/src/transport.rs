@@ -1,0 +1,3 @@
+//! Transports: how tools that are not functions of this program are reached. One case, one file.
+
+pub mod openapi;
