@@ -1,14 +1,17 @@
 //! The environment and the configuration file, read once and here, into values that are passed on.
 
 mod file;
+mod http;
 mod models;
 mod section;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
-use mainstay_core::{code::Code, link::LinkRules};
+use mainstay_core::{code::Code, link::LinkRules, secret::Secrets};
+use mainstay_tools::secret::{FolderSecrets, SecretChain, VariableSecrets};
 
 pub(crate) use self::{
+    http::HttpSection,
     models::{EndpointSettings, KeyState, ModelSettings},
     section::Dialect,
 };
@@ -32,6 +35,12 @@ pub(crate) struct Settings {
     pub(crate) budgets: Vec<Cap>,
     /// The hosts to which untrusted text may link.
     pub(crate) links: LinkRules,
+    /// Where secrets are kept.
+    pub(crate) secrets: SecretChain,
+    /// The HTTP interfaces whose operations are tools, by name.
+    pub(crate) http: BTreeMap<String, HttpSection>,
+    /// What paths in the file are relative to.
+    pub(crate) folder: PathBuf,
 }
 
 /// How log lines are written.
@@ -56,7 +65,8 @@ impl Settings {
 
     pub(crate) fn read(mut variables: BTreeMap<String, String>) -> Result<Self, CliError> {
         variables.retain(|_, value| !value.is_empty());
-        let file = file::load(variables.get("MAINSTAY_CONFIG").map(String::as_str), &variables)?;
+        let named = variables.get("MAINSTAY_CONFIG").map(String::as_str);
+        let (file, folder) = (file::load(named, &variables)?, file::folder(named));
         let get = |name: &str| variables.get(name).cloned();
         let span = |name: &str| get(name).map(|text| read_span(name, &text)).transpose();
         Ok(Self {
@@ -70,8 +80,18 @@ impl Settings {
             budgets: file.budgets.iter().map(BudgetTable::cap).collect::<Result<_, _>>()?,
             links: LinkRules::allowing(&file.links.hosts),
             models: ModelSettings::of(file.models, &variables)?,
+            secrets: secrets(&variables, file.secrets.folder.map(|path| folder.join(path))),
+            http: http::named(file.http)?,
+            folder,
         })
     }
+}
+
+/// The environment counts before the folder: it is nearer to whoever starts the program.
+fn secrets(variables: &BTreeMap<String, String>, folder: Option<PathBuf>) -> SecretChain {
+    let chain = SecretChain::new().then(Arc::new(VariableSecrets::new(variables)));
+    let folder = folder.map(|folder| Arc::new(FolderSecrets::new(folder)) as Arc<dyn Secrets>);
+    folder.into_iter().fold(chain, SecretChain::then)
 }
 
 fn invalid(name: &str, text: &str, right: &str) -> CliError {

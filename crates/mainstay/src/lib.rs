@@ -16,6 +16,7 @@ mod intelligence;
 mod job;
 mod models;
 pub mod prelude;
+mod toolbox;
 
 #[doc(hidden)]
 pub mod __private;

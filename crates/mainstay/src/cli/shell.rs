@@ -19,7 +19,7 @@ use mainstay_engine::{
     runtime::{Options, Runtime},
     system::{OsEntropy, SystemClock},
 };
-use mainstay_tools::{Resources, ToolSet};
+use mainstay_tools::Resources;
 
 use super::{Global, error::CliError, exit::Exit, output::Output};
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     budget::Cap,
     config::Settings,
     database::{DEFAULT, DatabaseUrl, Purpose},
-    job, models,
+    job, models, toolbox,
 };
 
 /// A command's surroundings.
@@ -62,7 +62,8 @@ impl Shell {
     /// Returns a runtime that looks and tells, and cannot drive.
     pub(crate) async fn reader(&self) -> Result<Runtime, CliError> {
         let store = self.store(Purpose::Read).await?;
-        let tools = self.open_tools(ToolSet::new(), Resources::new())?;
+        // Whoever only looks calls no tool, so no document is read and no server asked.
+        let tools = mainstay_tools::Registry::new(Resources::new(), Arc::new(SystemClock));
         Ok(self.runtime(store, models::none(&self.settings.models), tools))
     }
 
@@ -86,20 +87,11 @@ impl Shell {
             })?;
         }
         let tools = std::mem::take(&mut self.app.tools);
-        let tools = self.open_tools(tools, resources)?;
+        let tools = toolbox::open(&self.settings, tools, resources).await?;
         let mut runtime = self.runtime(store, catalog, tools);
         rule_of_two(&self.app.flows, &runtime.tools.specs())?;
         runtime.options.proof_dir = Some(database.proof_dir());
         Ok(runtime)
-    }
-
-    fn open_tools(
-        &self,
-        tools: ToolSet,
-        resources: Resources,
-    ) -> Result<mainstay_tools::Registry, CliError> {
-        let opened = tools.open(resources, Arc::new(SystemClock));
-        opened.map_err(|error| CliError::new(error.code(), error.to_string()))
     }
 
     fn runtime(

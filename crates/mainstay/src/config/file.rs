@@ -1,13 +1,20 @@
 //! `mainstay.toml`: found, read, and overlaid with `MAINSTAY__SECTION__KEY`. What is not known is
 //! refused where it stands: a misspelt limit that is silently ignored is no limit.
 
-use std::{collections::BTreeMap, io::ErrorKind, path::Path};
+use std::{
+    collections::BTreeMap,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use mainstay_core::{code::Code, flow::check::near};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::section::ModelsSection;
+use super::{
+    http::{HttpSection, SecretsSection},
+    section::ModelsSection,
+};
 use crate::{budget::BudgetTable, cli::error::CliError};
 
 /// Where the file is looked for when nothing names it.
@@ -30,6 +37,8 @@ pub(super) struct File {
     pub(super) models: ModelsSection,
     pub(super) budgets: Vec<BudgetTable>,
     pub(super) links: LinksSection,
+    pub(super) secrets: SecretsSection,
+    pub(super) http: BTreeMap<String, HttpSection>,
 }
 
 /// `[links]`.
@@ -37,6 +46,11 @@ pub(super) struct File {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LinksSection {
     pub(super) hosts: Vec<String>,
+}
+
+/// Returns the folder that paths in the file are relative to.
+pub(super) fn folder(named: Option<&str>) -> PathBuf {
+    Path::new(named.unwrap_or(USUAL)).parent().unwrap_or(Path::new("")).to_owned()
 }
 
 /// Reads the file that `named` names, or the usual one if it is there, under the variables.
@@ -92,7 +106,7 @@ fn wrong(place: &str, error: &toml::de::Error) -> CliError {
         Some((wrong, right)) if error.message().starts_with("unknown") && !right.is_empty() => {
             told.with_hint(near::hint(wrong, right.iter().copied()))
         }
-        _ => told.with_hint("write it as in docs/models.md"),
+        _ => told.with_hint("write it as in docs/models.md or docs/tools-http.md"),
     }
 }
 

@@ -15,6 +15,7 @@ mod bad_input;
 mod cassettes;
 mod crews;
 mod doctor;
+mod http_tools;
 mod input;
 mod jobs;
 mod models;

@@ -45,16 +45,38 @@ impl Credential {
     }
 
     /// Makes a header of its own of a secret.
-    #[must_use]
-    pub const fn header(header: HeaderName, secret: SecretRef) -> Self {
-        Self { header, form: Form::Plain, secret }
+    ///
+    /// # Errors
+    /// There is no header of this name.
+    pub fn header(name: &str, secret: SecretRef) -> Result<Self, String> {
+        Ok(Self { header: header_name(name)?, form: Form::Plain, secret })
     }
 
     /// Makes a cookie of a secret.
-    #[must_use]
-    pub fn cookie(name: impl Into<String>, secret: SecretRef) -> Self {
-        Self { header: header::COOKIE, form: Form::Cookie(name.into()), secret }
+    ///
+    /// # Errors
+    /// No cookie has this name.
+    pub fn cookie(name: impl Into<String>, secret: SecretRef) -> Result<Self, String> {
+        let name = name.into();
+        let form = Form::Cookie(name.clone());
+        // Names of cookies are tokens, as those of headers are (RFC 6265, 4.1.1).
+        header_name(&name).map(|_| Self { header: header::COOKIE, form, secret })
     }
+}
+
+/// Reads the name of a header that a request may have.
+///
+/// # Errors
+/// There is none of this name, or it says how messages are framed.
+pub fn header_name(text: &str) -> Result<HeaderName, String> {
+    let name = HeaderName::from_bytes(text.as_bytes());
+    let name = name.map_err(|_| format!("`{text}` is no name of a header"))?;
+    let framing = belongs_to_the_connection(&name);
+    if framing { Err(format!("`{text}` belongs to the connection")) } else { Ok(name) }
+}
+
+fn belongs_to_the_connection(name: &HeaderName) -> bool {
+    OURS.contains(name) || name.as_str().starts_with("proxy-")
 }
 
 /// A request.
@@ -111,9 +133,10 @@ impl Request {
         if matches!(self.method, Method::CONNECT | Method::TRACE) {
             return Some("its method is for proxies");
         }
-        let ours = |name: &HeaderName| OURS.contains(name) || name.as_str().starts_with("proxy-");
         let set = self.headers.keys().chain(self.credentials.iter().map(|each| &each.header));
-        set.into_iter().any(ours).then_some("a header in it belongs to the connection")
+        set.into_iter()
+            .any(belongs_to_the_connection)
+            .then_some("a header in it belongs to the connection")
     }
 }
 

@@ -105,8 +105,8 @@ async fn a_secret_is_sent_in_a_header_and_taken_out_of_the_answer() {
     .await;
     let request = get(&server.url("/"))
         .with_credential(Credential::basic("ada", crm()))
-        .with_credential(Credential::header("x-key".parse().unwrap(), crm()))
-        .with_credential(Credential::cookie("session", crm()));
+        .with_credential(Credential::header("x-key", crm()).unwrap())
+        .with_credential(Credential::cookie("session", crm()).unwrap());
     let answer = ask(&server, request).await.unwrap();
     let seen = &server.seen()[0];
     assert_eq!(seen.header("authorization"), Some("Basic YWRhOmNhbmFyeS12YWx1ZS0xNw=="));
