@@ -1,6 +1,6 @@
 //! The tools of a process: the program's own, and those that its configuration reaches.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use mainstay_core::code::Code;
 use mainstay_engine::system::SystemClock;
@@ -31,6 +31,12 @@ async fn http(settings: &Settings, registry: &mut Registry) -> Result<(), CliErr
         };
         let document = tokio::fs::read_to_string(&path).await;
         let document = document.map_err(|error| wrong(error.to_string()))?;
+        let client = match section.ca(&settings.folder) {
+            Some(ca) => with_ca(&client, &ca).await.map_err(|why| {
+                CliError::new(Code::InvalidConfig, format!("http.{name}: {}: {why}", ca.display()))
+            })?,
+            None => client.clone(),
+        };
         let opened = section.interface(name, document).open(&client);
         let opened = opened.map_err(|error| wrong(error.to_string()))?;
         for left_out in &opened.left_out {
@@ -43,4 +49,9 @@ async fn http(settings: &Settings, registry: &mut Registry) -> Result<(), CliErr
         }
     }
     Ok(())
+}
+
+async fn with_ca(client: &HttpClient, ca: &Path) -> Result<HttpClient, String> {
+    let pem = tokio::fs::read(ca).await.map_err(|error| error.to_string())?;
+    client.clone().with_roots(&pem)
 }

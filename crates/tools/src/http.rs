@@ -166,13 +166,14 @@ impl HttpClient {
         written: &Written,
     ) -> Result<Streaming, HttpFailure> {
         let mut earlier = Reached::Nobody;
+        // Over all hops: a redirect may carry what one origin was sent to another.
+        let mut scrub = Scrub::default();
         for _ in 0..=limits.redirects {
-            let mut scrub = Scrub::default();
             let asked = self.ask(&request, egress, limits, &mut scrub, written).await;
-            let (parts, coming) = asked.map_err(|failure| failure.after(earlier))?;
+            let failed = |failure: HttpFailure| failure.after(earlier).without(&scrub);
+            let (parts, coming) = asked.map_err(failed)?;
             let next = redirect::next(&request, parts.status, &parts.headers);
-            let next =
-                next.map_err(|(fault, reached)| HttpFailure { fault, reached }.after(earlier))?;
+            let next = next.map_err(|(fault, reached)| failed(HttpFailure { fault, reached }))?;
             let Some(moved) = next.request else {
                 return Streaming::new((parts, coming), request.url, scrub, room);
             };
@@ -209,8 +210,7 @@ impl HttpClient {
             .map_err(|why| unreachable(format!("{}: {why}", url.authority())))?;
         let head = self.head(request, scrub).await?;
         written.set(Reached::Perhaps);
-        let lost = |why: String| HttpFailure::sent(Fault::Lost(scrub.text(&why)));
-        ready.ask(head).await.map_err(lost)
+        ready.ask(head).await.map_err(|why| HttpFailure::sent(Fault::Lost(why)))
     }
 
     /// Writes the head. From here on values of secrets exist, and in nothing but this.

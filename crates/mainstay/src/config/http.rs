@@ -38,6 +38,7 @@ pub(super) struct SecretsSection {
 pub(crate) struct HttpSection {
     document: Option<PathBuf>,
     base_url: Option<String>,
+    ca: Option<PathBuf>,
     auth: Option<Auth>,
     allow: Vec<Allowed>,
     idempotency_header: Option<String>,
@@ -75,6 +76,11 @@ impl HttpSection {
     /// Returns where the document is.
     pub(crate) fn path(&self, folder: &Path) -> PathBuf {
         folder.join(self.document.as_deref().unwrap_or(Path::new("")))
+    }
+
+    /// Returns where certificates to believe are, beside those of the machine.
+    pub(crate) fn ca(&self, folder: &Path) -> Option<PathBuf> {
+        self.ca.as_deref().map(|path| folder.join(path))
     }
 
     /// Returns the interface that a document describes.

@@ -202,7 +202,7 @@ fn a_secret_is_seen_by_its_server_and_by_nobody_else() {
     let reference = "secret:crm".to_owned().try_into().unwrap();
     scan.add(&reference, &Secret::new(secret.clone())).unwrap();
     let api = Api::start();
-    let (mut looked_at, mut kept) = (0, 0);
+    let (mut looked_at, mut kept, mut places) = (0, 0, Vec::new());
     for (tool, arguments) in [
         ("crm.getCustomer", json!({"id": "7"})),
         ("crm.charge", json!({"body": {"cents": 1}})),
@@ -218,17 +218,20 @@ fn a_secret_is_seen_by_its_server_and_by_nobody_else() {
         for (what, bytes) in &found {
             looked_at += bytes.len();
             kept += usize::from(String::from_utf8_lossy(bytes).contains("told-back"));
-            assert!(!scan.finds(bytes), "{tool}: the secret is in the {what}");
             let text = String::from_utf8_lossy(bytes);
-            let form = forms(&secret).into_iter().find(|form| text.contains(form));
-            assert_eq!(form, None, "{tool}: the secret is in the {what}");
+            if scan.finds(bytes) || forms(&secret).iter().any(|form| text.contains(form)) {
+                places.push(format!("{tool}: {what}"));
+            }
         }
     }
     let sent = format!("authorization: Bearer {secret}");
     let arrived = api.seen.lock().unwrap().iter().filter(|head| head.contains(&sent)).count();
     assert!(arrived >= 4, "each server got it: {arrived}");
     assert!(kept >= 4, "what was told back was kept, without it: {kept}");
-    println!("figure bytes_without_secret={looked_at} bytes");
+    assert!(looked_at > 100_000, "only {looked_at} bytes were looked at");
+    println!("{looked_at} bytes looked at");
+    println!("figure secrets_found={} places", places.len());
+    assert_eq!(places, [] as [String; 0]);
 }
 
 #[test]

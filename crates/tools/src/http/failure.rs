@@ -10,6 +10,7 @@ use http::StatusCode;
 use mainstay_core::{code::Code, tool::ToolFailure};
 
 use super::{egress::NotAllowed, url::BadUrl};
+use crate::secret::Scrub;
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,25 @@ impl HttpFailure {
     /// Returns the failure after an earlier request on its behalf may have acted.
     pub(super) fn after(self, earlier: Reached) -> Self {
         if earlier == Reached::Perhaps { Self::sent(self.fault) } else { self }
+    }
+
+    /// Returns the failure without secrets in its words.
+    pub(super) fn without(self, scrub: &Scrub) -> Self {
+        let fault = match self.fault {
+            Fault::NotAllowed(NotAllowed { host, why }) => {
+                Fault::NotAllowed(NotAllowed { host: scrub.text(&host), why: scrub.text(&why) })
+            }
+            Fault::Secret(why) => Fault::Secret(scrub.text(&why)),
+            Fault::Unreachable(why) => Fault::Unreachable(scrub.text(&why)),
+            Fault::Lost(why) => Fault::Lost(scrub.text(&why)),
+            fault @ (Fault::Url(_)
+            | Fault::Redirect(_)
+            | Fault::Request(_)
+            | Fault::TimedOut(_)
+            | Fault::TooLarge(_)
+            | Fault::Encoded) => fault,
+        };
+        Self { fault, ..self }
     }
 
     /// Returns the failure as a tool's.

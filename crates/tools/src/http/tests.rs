@@ -2,6 +2,7 @@
 
 mod answers;
 mod redirects;
+mod secured;
 mod vectors;
 
 use std::{

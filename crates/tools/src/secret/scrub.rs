@@ -44,7 +44,9 @@ impl Scrub {
             }
         }
         let mut finder = AhoCorasick::builder();
-        let finder = finder.match_kind(MatchKind::LeftmostLongest).build(&self.forms);
+        // Hosts are told back in lower case, hexadecimal in either.
+        let finder = finder.match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true);
+        let finder = finder.build(&self.forms);
         self.finder = Some(finder.map_err(|error| format!("`{reference}`: {error}"))?);
         Ok(())
     }
@@ -108,16 +110,13 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
         let _ = write!(hex, "{byte:02x}");
         hex
     });
-    forms.push(hex.to_uppercase().into_bytes());
     forms.push(hex.into_bytes());
     let json = Value::from(value).to_string();
     let json = json.trim_start_matches('"').strip_suffix('"').unwrap_or_default();
     forms.push(json.replace('/', "\\/").into_bytes());
     forms.push(json.as_bytes().to_vec());
-    for upper in [true, false] {
-        for encodes in [every_byte, reserved, in_a_form] {
-            forms.push(percent(bytes, encodes, upper));
-        }
+    for encodes in [every_byte, reserved, in_a_form] {
+        forms.push(percent(bytes, encodes));
     }
     for offset in 0..3 {
         forms.extend(base64_core(bytes, offset));
@@ -138,13 +137,12 @@ fn in_a_form(byte: u8) -> Option<char> {
     if byte == b' ' { Some('+') } else { reserved(byte) }
 }
 
-fn percent(bytes: &[u8], plain: fn(u8) -> Option<char>, upper: bool) -> Vec<u8> {
+fn percent(bytes: &[u8], plain: fn(u8) -> Option<char>) -> Vec<u8> {
     let mut text = String::new();
     for byte in bytes {
-        let _ = match (plain(*byte), upper) {
-            (Some(plain), _) => write!(text, "{plain}"),
-            (None, true) => write!(text, "%{byte:02X}"),
-            (None, false) => write!(text, "%{byte:02x}"),
+        let _ = match plain(*byte) {
+            Some(plain) => write!(text, "{plain}"),
+            None => write!(text, "%{byte:02x}"),
         };
     }
     text.into_bytes()
@@ -179,6 +177,7 @@ mod tests {
         let told = [
             "s3cr+t/va lue",
             "eul av/t+rc3s",
+            "S3CR+T/VA LUE",
             "733363722b742f7661206c7565",
             "733363722B742F7661206C7565",
             "s3cr%2Bt%2Fva%20lue",

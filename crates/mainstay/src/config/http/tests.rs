@@ -4,6 +4,10 @@ use super::super::Settings;
 use super::*;
 
 fn read(text: &str) -> Result<Settings, CliError> {
+    read_under(text, &[])
+}
+
+fn read_under(text: &str, variables: &[(&str, &str)]) -> Result<Settings, CliError> {
     let path = std::env::temp_dir().join(format!(
         "mainstay-http-{}-{}.toml",
         std::process::id(),
@@ -11,7 +15,9 @@ fn read(text: &str) -> Result<Settings, CliError> {
     ));
     std::fs::write(&path, text).unwrap();
     let name = path.display().to_string();
-    let read = Settings::read(BTreeMap::from([("MAINSTAY_CONFIG".to_owned(), name)]));
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let named = std::iter::once(("MAINSTAY_CONFIG".to_owned(), name));
+    let read = Settings::read(named.chain(variables.iter().map(own)).collect());
     std::fs::remove_file(path).unwrap();
     read
 }
@@ -23,6 +29,7 @@ folder = "secrets"
 [http.crm]
 document = "crm.yaml"
 base_url = "https://crm.example/v1"
+ca = "ca.pem"
 auth = { bearer = "secret:crm" }
 allow = ["10.1.0.0/16:443", "127.0.0.1:8080"]
 idempotency_header = "X-Request-Key"
@@ -59,6 +66,8 @@ fn everything_that_can_be_said_about_an_operation_arrives() {
     assert_eq!(said.breaker.unwrap().failure_percent, 50, "what is not said stays");
     assert_eq!(said.result_label.as_ref().unwrap().integrity, Integrity::Trusted);
     assert!(said.control.as_ref().unwrap().includes("cents"));
+    let ca = settings.http["crm"].ca(&settings.folder);
+    assert_eq!(ca, Some(settings.folder.join("ca.pem")));
     let path = settings.http["crm"].path(&settings.folder);
     assert_eq!(path, settings.folder.join("crm.yaml"), "relative to the file");
 }
@@ -96,4 +105,19 @@ fn what_may_not_be_said_is_refused_where_it_stands() {
     ] {
         assert!(read(text).unwrap_err().message.contains(part), "{text}");
     }
+}
+
+#[tokio::test]
+async fn variables_have_their_say() {
+    let variables = [
+        ("MAINSTAY__HTTP__CRM__BASE_URL", "https://staging.example"),
+        ("MAINSTAY_SECRET_CRM", "of the environment"),
+    ];
+    let settings = read_under(WHOLE, &variables).unwrap();
+    let interface = settings.http["crm"].interface("crm", String::new());
+    assert_eq!(interface.base_url.as_deref(), Some("https://staging.example"));
+    let reference = "secret:crm".to_owned().try_into().unwrap();
+    let secret = mainstay_core::secret::Secrets::resolve(&settings.secrets, &reference).await;
+    assert_eq!(secret.unwrap().expose(), "of the environment");
+    assert!(!format!("{settings:?}").contains("of the environment"));
 }

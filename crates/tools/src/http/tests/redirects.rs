@@ -108,3 +108,22 @@ async fn an_action_that_was_answered_with_a_redirect_may_have_happened() {
         assert_eq!(server.seen().len(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_redirect_cannot_carry_a_secret_to_where_it_is_told() {
+    let other = Server::start(|seen| Reply::of(200, "", &seen.line)).await;
+    let to = other.url("/?key=CANARY-value-17");
+    let own = Server::start(move |seen| match seen.line.contains("/name") {
+        true => Reply::redirect(302, "http://canary-VALUE-17.localhost/"),
+        false => Reply::redirect(302, &to),
+    })
+    .await;
+    let egress = allowing(&own).allowing(other.address.to_string().parse().unwrap());
+    let ask = async |path: &str| {
+        let request = get(&own.url(path)).with_credential(Credential::bearer(crm()));
+        client().send(request, &egress, HttpLimits::default()).await
+    };
+    assert_eq!(ask("/echo").await.unwrap().body, "GET /?key=[secret:crm] HTTP/1.1");
+    let failure = ask("/name").await.unwrap_err();
+    assert!(failure.to_string().contains("[secret:crm].localhost"), "{failure}");
+}
