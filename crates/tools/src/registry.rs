@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// A name has at most so many characters; model vendors take no more.
-const LONGEST_NAME: usize = 64;
+pub(crate) const LONGEST_NAME: usize = 64;
 
 /// Why a tool is not taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]

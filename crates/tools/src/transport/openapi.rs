@@ -26,6 +26,7 @@ use self::{call::HttpTool, document::Document, operation::Operation};
 use crate::{
     JsonSchemaCheck,
     http::{Egress, HttpClient, Url, request::Credential},
+    registry::LONGEST_NAME,
     schema::closed,
 };
 
@@ -33,9 +34,6 @@ pub use self::document::OpenapiError;
 
 /// The header that an idempotency key is sent in unless an interface has another.
 pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
-/// The most characters of a tool's name.
-const LONGEST_NAME: usize = 64;
 
 /// What a program says about an operation; what it does not say stays as the document has it.
 #[derive(Debug, Clone, Default)]
