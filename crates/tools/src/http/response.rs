@@ -29,7 +29,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// Returns how long the other side asks to wait, where it says so in seconds.
+    /// Returns how long the other side asks to wait, where it says so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(&self.headers)
@@ -42,9 +42,16 @@ impl Response {
     }
 }
 
+/// Reads `Retry-After`: seconds, or a time, which counts from when the answer says it was made. So
+/// the two clocks need not agree.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let time = |text: &str| Some(jiff::fmt::rfc2822::parse(text).ok()?.timestamp().as_second());
+    let made = time(headers.get(header::DATE)?.to_str().ok()?)?;
+    Some(Duration::from_secs(time(text)?.checked_sub(made)?.try_into().unwrap_or(0)))
 }
 
 fn content_type(headers: &HeaderMap) -> String {
@@ -95,7 +102,7 @@ impl Streaming {
         Ok(Self { status: parts.status, headers, url, scrub, coming, room })
     }
 
-    /// Returns how long the other side asks to wait, where it says so in seconds.
+    /// Returns how long the other side asks to wait, where it says so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         retry_after(&self.headers)
@@ -165,5 +172,26 @@ impl std::fmt::Debug for Streaming {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut debug = f.debug_struct("Streaming");
         debug.field("status", &self.status).field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_seconds_or_a_time_by_the_other_sides_own_clock() {
+        let wait = |after: &str, date: &str| {
+            let pair = |name, value: &str| (name, HeaderValue::from_str(value).unwrap());
+            let headers = [pair(header::RETRY_AFTER, after), pair(header::DATE, date)];
+            retry_after(&headers.into_iter().collect()).map(|wait| wait.as_secs())
+        };
+        let (made, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:50:07 GMT");
+        assert_eq!(wait("7", made), Some(7));
+        assert_eq!(wait(later, made), Some(30));
+        assert_eq!(wait(made, later), Some(0), "it is over");
+        for (after, date) in [("soon", made), (later, "soon"), ("-1", made), ("", made)] {
+            assert_eq!(wait(after, date), None, "{after} {date}");
+        }
     }
 }
