@@ -32,7 +32,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::Full;
 use mainstay_core::secret::{Secret, Secrets};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use self::{
     dial::{Dial, Network, Resolve, SystemResolver, connect},
@@ -62,6 +62,9 @@ pub struct HttpLimits {
     /// The most redirects that are followed.
     pub redirects: u32,
 }
+
+/// A stream that is open for years is one without an end; more does not fit a clock.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 impl Default for HttpLimits {
     fn default() -> Self {
@@ -146,7 +149,7 @@ impl HttpClient {
         egress: &Egress,
         limits: HttpLimits,
     ) -> Result<Streaming, HttpFailure> {
-        let until = Instant::now() + limits.total;
+        let until = Instant::now() + limits.total.min(LONGEST);
         let room = Room { most: limits.body, left: limits.body, until, total: limits.total };
         let written = Written::default();
         let answer = self.follow(request, egress, limits, room, &written);
@@ -201,7 +204,7 @@ impl HttpClient {
         let unreachable = |why: String| HttpFailure::unsent(Fault::Unreachable(why));
         let (url, patience) = (&request.url, limits.connect);
         let stream = connect(&*self.resolver, &*self.dial, egress, url, patience).await?;
-        let secured = timeout_at(Instant::now() + patience, wire::prepare(&self.tls, url, stream));
+        let secured = timeout(patience, wire::prepare(&self.tls, url, stream));
         let ready = secured
             .await
             .map_err(|_| {

@@ -154,3 +154,22 @@ async fn a_request_under_proxy_variables_is_direct() {
     let server = Server::start(|_| Reply::of(200, "", "direct")).await;
     assert_eq!(ask(&server, get(&server.url("/"))).await.unwrap().body, "direct");
 }
+
+#[tokio::test]
+async fn a_stream_without_an_end_is_read_piece_by_piece() {
+    let piece = "5\r\ntick\n\r\n";
+    let server = Server::start(move |_| {
+        Reply::raw("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").and_repeat(piece)
+    })
+    .await;
+    let limits = HttpLimits { total: Duration::MAX, body: usize::MAX, ..HttpLimits::default() };
+    let request = get(&server.url("/"));
+    let mut stream = client().open(request, &allowing(&server), limits).await.unwrap();
+    for _ in 0..3 {
+        assert!(stream.chunk().await.unwrap().unwrap().starts_with(b"tick"));
+    }
+    drop(stream);
+    while server.open() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
