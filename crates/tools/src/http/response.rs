@@ -60,7 +60,8 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 /// An answer whose body is read piece by piece. Pieces are as they came: secrets in them are for
-/// the reader to take out, with [`scrub`](Self::scrub), once the pieces are messages.
+/// the reader to take out, with [`scrub`](Self::scrub), once the pieces are messages. Lines come
+/// without them.
 pub struct Streaming {
     /// What kind of answer.
     pub status: StatusCode,
@@ -72,7 +73,12 @@ pub struct Streaming {
     pub scrub: Scrub,
     coming: Coming,
     room: Room,
+    /// What came after the last whole line.
+    rest: BytesMut,
 }
+
+/// The most bytes of a line; a message that stands on one may be a mebibyte, escaped.
+const LONGEST_LINE: usize = 4 << 20;
 
 /// How much more may come, and until when.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +105,8 @@ impl Streaming {
             return Err(HttpFailure::sent(Fault::TooLarge(room.most)));
         }
         let headers = without_secrets(parts.headers, &scrub);
-        Ok(Self { status: parts.status, headers, url, scrub, coming, room })
+        let rest = BytesMut::new();
+        Ok(Self { status: parts.status, headers, url, scrub, coming, room, rest })
     }
 
     /// Returns how long the other side asks to wait, where it says so.
@@ -133,6 +140,31 @@ impl Streaming {
             None => return failed(Fault::TooLarge(self.room.most)),
         }
         Ok(Some(chunk))
+    }
+
+    /// Returns the next line with its break, without secrets; none at the end. What comes after the
+    /// last break is a line, too. Not to be mixed with [`chunk`](Self::chunk).
+    ///
+    /// # Errors
+    /// As for [`chunk`](Self::chunk), or the line is longer than 4 MiB.
+    pub async fn line(&mut self) -> Result<Option<Bytes>, HttpFailure> {
+        let mut looked_at = 0;
+        loop {
+            let fresh = self.rest.iter().skip(looked_at).position(|byte| *byte == b'\n');
+            if let Some(at) = fresh {
+                let line = self.rest.split_to(looked_at + at + 1).freeze();
+                return Ok(Some(self.scrub.bytes(line)));
+            }
+            looked_at = self.rest.len();
+            if looked_at > LONGEST_LINE {
+                return Err(HttpFailure::sent(Fault::TooLarge(LONGEST_LINE)));
+            }
+            match self.chunk().await? {
+                Some(chunk) => self.rest.extend_from_slice(&chunk),
+                None if looked_at == 0 => return Ok(None),
+                None => return Ok(Some(self.scrub.bytes(self.rest.split().freeze()))),
+            }
+        }
     }
 
     /// Reads the rest.

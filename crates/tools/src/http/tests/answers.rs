@@ -173,3 +173,29 @@ async fn a_stream_without_an_end_is_read_piece_by_piece() {
         tokio::task::yield_now().await;
     }
 }
+
+#[tokio::test]
+async fn lines_come_whole_and_without_secrets_however_they_were_cut() {
+    let chunk = |text: &str| format!("{:x}\r\n{text}\r\n", text.len());
+    let cut = ["data: canary-", "value-17\n\ndata: ", "x\n", "canary-value-17"].map(chunk).concat();
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let server = Server::start(move |_| Reply::raw(format!("{head}{cut}0\r\n\r\n"))).await;
+    let request = get(&server.url("/")).with_credential(Credential::bearer(crm()));
+    let limits = HttpLimits::default();
+    let mut stream = client().open(request, &allowing(&server), limits).await.unwrap();
+    let mut lines = Vec::new();
+    while let Some(line) = stream.line().await.unwrap() {
+        lines.push(String::from_utf8(line.to_vec()).unwrap());
+    }
+    assert_eq!(lines, ["data: [secret:crm]\n", "\n", "data: x\n", "[secret:crm]"]);
+}
+
+#[tokio::test]
+async fn a_line_without_an_end_is_a_failure() {
+    let head = Reply::raw("HTTP/1.1 200 OK\r\n\r\n");
+    let server = Server::start(move |_| head.clone().and_repeat("x".repeat(1 << 16))).await;
+    let limits = HttpLimits { body: usize::MAX, ..HttpLimits::default() };
+    let request = get(&server.url("/"));
+    let mut stream = client().open(request, &allowing(&server), limits).await.unwrap();
+    assert!(matches!(stream.line().await.unwrap_err().fault, Fault::TooLarge(_)));
+}
