@@ -9,6 +9,7 @@
 pub mod gate;
 pub mod http;
 pub mod native;
+pub mod policy;
 pub mod registry;
 pub mod schema;
 pub mod secret;
