@@ -1,0 +1,3 @@
+//! The tool layer from outside.
+
+mod suite;
