@@ -63,7 +63,11 @@ pub fn route(item: TokenStream) -> TokenStream {
 /// async fn refund(cx: &ToolContext, payment: String, cents: i64) -> Result<Receipt, ToolFailure> { … }
 /// ```
 ///
-/// A tool that declares no effect is taken for the worst: `at_most_once` and `irreversible`.
+/// A tool that declares no effect is taken for the worst: `at_most_once` and `irreversible`. So is one
+/// that does not say which arguments decide what is acted on: all of them do, unless it declares
+/// `control = [payment, cents]` or `control = none`. `approval = "args.cents > 10000"` puts a call
+/// before a person; `concurrency = 4`, `cost = "0.02"` (US dollars), `owner = "…"` and
+/// `breaker(percent = 50, of = 20, cool_down = "30s")` say the rest.
 #[proc_macro_attribute]
 pub fn tool(arguments: TokenStream, item: TokenStream) -> TokenStream {
     tool::expand(arguments.into(), item.into()).into()

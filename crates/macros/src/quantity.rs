@@ -45,6 +45,11 @@ pub(crate) fn span(literal: &LitStr) -> Result<u64> {
     }
 }
 
+/// Reads an amount of dollars in millionths.
+pub(crate) fn dollars(text: &str) -> Option<u64> {
+    scaled(text, MICROS)
+}
+
 /// Reads a budget.
 pub(crate) fn budget(literal: &LitStr) -> Result<Vec<Limit>> {
     let text = literal.value();

@@ -1,6 +1,7 @@
 //! `#[tool]`: an async function that may be granted to a step.
 
 mod expand;
+mod governed;
 mod options;
 
 use proc_macro2::TokenStream;
@@ -80,6 +81,7 @@ fn read(function: &mut ItemFn, options: Options, report: &mut Report) -> Option<
             return None;
         }
     };
+    governed::check_control(options.control.as_deref().unwrap_or_default(), &arguments, report);
     Some(Tool {
         function: function.clone(),
         options,

@@ -7,6 +7,7 @@ mod values;
 
 pub use futures::future::BoxFuture;
 pub use mainstay_core::{
+    breaker::BreakerPolicy,
     budget::Limits,
     digest::Digest,
     failure::StepError,
@@ -37,7 +38,13 @@ pub use self::{
 
 use std::time::Duration;
 
-use mainstay_core::retry::RetryPolicy;
+use mainstay_core::{retry::RetryPolicy, tool::Control};
+
+/// Returns what a `control` option declares.
+#[must_use]
+pub fn control<const N: usize>(names: [&str; N]) -> Control {
+    names.into_iter().collect()
+}
 
 /// Returns the policy of a `retry` option; the macro has checked the number of attempts.
 #[must_use]

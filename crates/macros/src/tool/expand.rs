@@ -4,7 +4,10 @@ use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 
-use super::{Argument, Tool, options::Effect};
+use super::{
+    Argument, Tool,
+    options::{Effect, Options},
+};
 
 /// Returns the function, a type of its name and the `NativeTool` implementation.
 pub(super) fn tool(tool: &Tool) -> TokenStream {
@@ -97,6 +100,7 @@ fn spec(tool: &Tool) -> TokenStream {
             ))
         }
     });
+    let governed = governed(options);
     quote! {
         ::mainstay::__private::spec_of::<Self>()
             .with_description(#description)
@@ -105,7 +109,33 @@ fn spec(tool: &Tool) -> TokenStream {
             #timeout
             #rate
             #retry
+            #governed
     }
+}
+
+/// Returns what governs calls.
+fn governed(options: &Options) -> TokenStream {
+    let control = options.control.as_ref().map(|names| {
+        let names = names.iter().map(ToString::to_string);
+        quote!(.with_control(::mainstay::__private::control([#(#names),*])))
+    });
+    let approval = options.approval.as_ref().map(|when| quote!(.with_approval(#when)));
+    let places = options.concurrency.map(|places| {
+        quote!(.with_concurrency(::core::num::NonZeroU32::MIN.saturating_add(#places - 1)))
+    });
+    let cost = options.cost.map(|cost| quote!(.with_cost(#cost)));
+    let owner = options.owner.as_ref().map(|owner| quote!(.with_owner(#owner)));
+    let breaker = options.breaker.as_ref().map(|breaker| {
+        let (percent, of, cool_down) = (breaker.percent, breaker.of, millis(breaker.cool_down));
+        quote! {
+            .with_breaker(::mainstay::__private::BreakerPolicy {
+                window: #of,
+                failure_percent: #percent,
+                cool_down: #cool_down,
+            })
+        }
+    });
+    quote!(#control #approval #places #cost #owner #breaker)
 }
 
 fn effect(effect: &Effect) -> TokenStream {

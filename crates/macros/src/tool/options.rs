@@ -9,10 +9,25 @@ use syn::{
     token,
 };
 
+use super::governed::{self, Breaker, Control};
 use crate::{quantity, report::Report, suggest};
 
-const OPTIONS: [&str; 8] =
-    ["effect", "reversible", "irreversible", "timeout", "rate", "retry", "reconcile", "name"];
+const OPTIONS: [&str; 14] = [
+    "effect",
+    "reversible",
+    "irreversible",
+    "timeout",
+    "rate",
+    "retry",
+    "reconcile",
+    "name",
+    "control",
+    "approval",
+    "concurrency",
+    "cost",
+    "owner",
+    "breaker",
+];
 const EFFECTS: [&str; 4] = ["read", "idempotent", "reconcilable", "at_most_once"];
 /// The most attempts of one call; `RetryPolicy` of the core says why.
 const MOST_ATTEMPTS: u32 = 3;
@@ -27,6 +42,14 @@ pub(super) struct Options {
     pub(super) retry: Option<u32>,
     pub(super) reconcile: Option<Path>,
     pub(super) name: Option<String>,
+    /// All arguments when absent.
+    pub(super) control: Option<Control>,
+    pub(super) approval: Option<String>,
+    pub(super) concurrency: Option<u32>,
+    /// In millionths of a dollar.
+    pub(super) cost: Option<u64>,
+    pub(super) owner: Option<String>,
+    pub(super) breaker: Option<Breaker>,
     seen: Vec<String>,
 }
 
@@ -95,6 +118,12 @@ impl Options {
             "rate" => self.rate = Some(rate(&value(input)?)?),
             "retry" => self.retry = Some(attempts(&value(input)?)?),
             "reconcile" => self.reconcile = Some(value(input)?),
+            "control" => self.control = Some(governed::control(input)?),
+            "approval" => self.approval = Some(governed::approval(&value(input)?)?),
+            "concurrency" => self.concurrency = Some(governed::places(&value(input)?)?),
+            "cost" => self.cost = Some(governed::cost(&value(input)?)?),
+            "owner" => self.owner = Some(value::<LitStr>(input)?.value()),
+            "breaker" => self.breaker = Some(governed::breaker(&key, input)?),
             "name" => self.name = Some(tool_name(&value(input)?)?),
             _ => {
                 let near = suggest::among(&name, OPTIONS);

@@ -20,7 +20,13 @@ pub struct Receipt {
     timeout = "5s",
     rate = "10/s",
     retry = 2,
-    reconcile = find_refund
+    reconcile = find_refund,
+    control = [payment, cents],
+    approval = "args.cents > 10000",
+    concurrency = 4,
+    cost = "0.02",
+    owner = "payments",
+    breaker(percent = 30, of = 10, cool_down = "1m")
 )]
 pub async fn refund(
     cx: &ToolContext,
@@ -37,7 +43,7 @@ async fn find_refund(_cx: &ToolContext, _payment: String, cents: i64) -> Reconci
 }
 
 /// Finds an order.
-#[tool(effect = read, name = "find_order")]
+#[tool(effect = read, name = "find_order", control = none)]
 async fn find(id: u32) -> Result<Option<Receipt>, ToolFailure> {
     Ok((id > 0).then_some(Receipt { cents: 1 }))
 }
@@ -79,7 +85,17 @@ fn main() {
     assert_eq!((spec.timeout.as_secs(), spec.retry.max_attempts()), (5, 2));
     assert_eq!(spec.rate.unwrap().calls, 10);
 
+    assert_eq!(serde_json::to_value(&spec.control).unwrap(), json!({"only": ["cents", "payment"]}));
+    assert_eq!(spec.approval.as_deref(), Some("args.cents > 10000"));
+    assert_eq!((spec.concurrency.unwrap().get(), spec.cost), (4, Some(20_000)));
+    assert_eq!(spec.owner.as_deref(), Some("payments"));
+    let breaker = spec.breaker.unwrap();
+    assert_eq!((breaker.failure_percent, breaker.window), (30, 10));
+    assert_eq!(breaker.cool_down.as_secs(), 60);
+    assert_eq!(serde_json::to_value(&find::spec().control).unwrap(), json!({"only": []}));
+
     let undeclared = transfer::spec();
+    assert_eq!(serde_json::to_value(&undeclared.control).unwrap(), "all");
     assert_eq!(serde_json::to_value(undeclared.effect).unwrap(), "at_most_once");
     assert_eq!(serde_json::to_value(undeclared.reversibility).unwrap(), "irreversible");
 
