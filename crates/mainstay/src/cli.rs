@@ -32,6 +32,7 @@ mod settle;
 mod shell;
 pub(crate) mod span;
 mod timeline;
+mod tools;
 mod usage;
 mod version;
 mod worker;
@@ -112,6 +113,9 @@ enum Command {
     /// List models, tiers and endpoints, ask whether they answer, print prices
     #[command(subcommand)]
     Models(models::Command),
+    /// List, show, call and check this program's tools, see how they have been doing
+    #[command(subcommand)]
+    Tools(tools::Command),
     /// Check what exported journals prove, without the database
     #[command(subcommand)]
     Audit(audit::Command),
@@ -207,6 +211,7 @@ fn perform(command: Command, shell: Shell) -> Result<Exit, CliError> {
         Command::Reviews(command) => on_runtime(reviews::run(shell, command)),
         Command::Flows(command) => on_runtime(flows::run(shell, command)),
         Command::Models(command) => on_runtime(models::run(shell, command)),
+        Command::Tools(command) => on_runtime(tools::run(shell, command)),
         Command::Usage(args) => on_runtime(usage::run(shell, args)),
         Command::Doctor => on_runtime(doctor::run(shell)),
         Command::Migrate(args) => on_runtime(migrate::run(shell, args)),

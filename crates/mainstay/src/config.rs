@@ -3,12 +3,16 @@
 mod file;
 mod http;
 mod models;
+pub(crate) mod policy;
 mod section;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use mainstay_core::{code::Code, link::LinkRules, secret::Secrets};
-use mainstay_tools::secret::{FolderSecrets, SecretChain, VariableSecrets};
+use mainstay_tools::{
+    policy::Bundle,
+    secret::{FolderSecrets, SecretChain, VariableSecrets},
+};
 
 pub(crate) use self::{
     http::HttpSection,
@@ -41,6 +45,8 @@ pub(crate) struct Settings {
     pub(crate) http: BTreeMap<String, HttpSection>,
     /// What paths in the file are relative to.
     pub(crate) folder: PathBuf,
+    /// The rules of the file; they were compiled once already.
+    pub(crate) policy: Bundle,
 }
 
 /// How log lines are written.
@@ -79,6 +85,7 @@ impl Settings {
             lease: span("MAINSTAY_LEASE")?.map(lease).transpose()?,
             budgets: file.budgets.iter().map(BudgetTable::cap).collect::<Result<_, _>>()?,
             links: LinkRules::allowing(&file.links.hosts),
+            policy: file.policy,
             models: ModelSettings::of(file.models, &variables)?,
             secrets: secrets(&variables, file.secrets.folder.map(|path| folder.join(path))),
             http: http::named(file.http)?,
@@ -160,6 +167,25 @@ mod tests {
             let error = budgets(&format!("[[budgets]]\n{wrong}\n")).unwrap_err();
             assert_eq!(error.code, Code::InvalidConfig, "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_read_is_refused_with_line_name_and_hint() {
+        let read = |text: &str| file::read("mainstay.toml", text, &BTreeMap::new());
+        let rule = |when: &str| {
+            format!("\n[[policy.rules]]\nname = \"big\"\nverdict = \"deny\"\nwhen = \"{when}\"\n")
+        };
+        let sound = read(&format!("[policy]\ndefault = \"deny\"\n{}", rule("args.amount > 100")));
+        assert_eq!(sound.unwrap().policy.rules.len(), 1);
+        let fine = rule("true").replace("big", "fine");
+        let error = read(&format!("{fine}{}", rule("arg.amount > 100"))).unwrap_err();
+        assert_eq!(error.code, Code::PolicyInvalid);
+        let said = "rule `big`: there is no variable `arg`; did you mean `args`?";
+        assert_eq!(error.message, format!("mainstay.toml:7: {said}"));
+        assert!(error.hint.unwrap().contains("docs/tools.md"));
+        let misspelt = read(&rule("true").replace("verdict", "verdickt")).unwrap_err();
+        assert_eq!(misspelt.code, Code::InvalidConfig);
+        assert!(misspelt.message.starts_with("mainstay.toml:"), "{}", misspelt.message);
     }
 
     #[test]

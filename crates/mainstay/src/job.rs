@@ -83,7 +83,7 @@ pub(crate) fn program(tools: impl IntoIterator<Item = String>) -> Arc<dyn FlowPr
 
 /// A program with other tools has another flow, and must not claim the runs of this one: nobody
 /// writes its version, so its number comes from the tools.
-fn version(options: &StepOptions) -> u32 {
+pub(crate) fn version(options: &StepOptions) -> u32 {
     let names: Vec<_> = options.grants.iter().map(String::as_bytes).collect();
     let [a, b, c, ..] = *Digest::of_parts(names).as_bytes();
     u32::from_be_bytes([0, a, b, c]) + 1

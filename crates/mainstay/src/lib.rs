@@ -7,6 +7,7 @@ mod app;
 mod ask;
 mod bench;
 pub mod budget;
+mod call;
 mod cli;
 mod config;
 mod crew_flow;

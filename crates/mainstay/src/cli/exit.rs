@@ -82,6 +82,7 @@ impl Exit {
             | C::RuleOfTwo
             | C::OpenapiInvalid
             | C::SecretMissing
+            | C::PolicyInvalid
             | C::DecisionInvalid => Self::Usage,
             C::KeyConflict
             | C::WrongStatus

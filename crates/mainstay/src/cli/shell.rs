@@ -26,7 +26,8 @@ use crate::{
     app::{App, Surroundings},
     ask::Ask,
     budget::Cap,
-    config::Settings,
+    call,
+    config::{self, Settings},
     database::{DEFAULT, DatabaseUrl, Purpose},
     job, models, toolbox,
 };
@@ -64,7 +65,7 @@ impl Shell {
         let store = self.store(Purpose::Read).await?;
         // Whoever only looks calls no tool, so no document is read and no server asked.
         let tools = mainstay_tools::Registry::new(Resources::new(), Arc::new(SystemClock));
-        Ok(self.runtime(store, models::none(&self.settings.models), tools))
+        self.runtime(store, models::none(&self.settings.models), tools)
     }
 
     /// Returns a runtime with the program's tools and models, which drives. Their resources are
@@ -88,10 +89,16 @@ impl Shell {
         }
         let tools = std::mem::take(&mut self.app.tools);
         let tools = toolbox::open(&self.settings, tools, resources).await?;
-        let mut runtime = self.runtime(store, catalog, tools);
+        let mut runtime = self.runtime(store, catalog, tools)?;
         rule_of_two(&self.app.flows, &runtime.tools.specs())?;
         runtime.options.proof_dir = Some(database.proof_dir());
         Ok(runtime)
+    }
+
+    /// Returns the tools there are, to be looked at and not called.
+    pub(crate) async fn tools(&mut self) -> Result<mainstay_tools::Registry, CliError> {
+        let tools = std::mem::take(&mut self.app.tools);
+        toolbox::open(&self.settings, tools, Resources::new()).await
     }
 
     fn runtime(
@@ -99,7 +106,7 @@ impl Shell {
         store: Arc<dyn Store>,
         catalog: mainstay_core::model::ModelCatalog,
         tools: mainstay_tools::Registry,
-    ) -> Runtime {
+    ) -> Result<Runtime, CliError> {
         let schema = tools.schema();
         let tools: Arc<dyn ToolCatalog> = Arc::new(tools);
         let options = Options::default();
@@ -110,11 +117,13 @@ impl Shell {
         let options = Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let flows = self.flows(&tools.specs());
-        Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
+        let policy = config::policy::compile(&self.settings.policy)?;
+        let runtime = Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
             .with_options(options)
             .with_caps(self.caps())
             .with_endorsements(self.app.endorsements.clone())
-            .with_links(self.settings.links.clone())
+            .with_links(self.settings.links.clone());
+        Ok(runtime.with_policy(policy))
     }
 
     /// Returns the caps of the program and of its configuration file: every one of them holds.
@@ -128,7 +137,11 @@ impl Shell {
         // Whoever drives goes on with requests that were unclear, too.
         flows.add(Ask::program());
         let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
-        if !names.is_empty() && flows.latest(job::NAME).is_none() {
+        if names.is_empty() {
+            return flows;
+        }
+        flows.add(call::program(names.clone()));
+        if flows.latest(job::NAME).is_none() {
             flows.add(job::program(names));
         }
         flows

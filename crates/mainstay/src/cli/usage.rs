@@ -5,6 +5,8 @@ mod spent;
 
 use std::time::Duration;
 
+pub(super) use self::spent::{runs as runs_since, view};
+
 use serde::Serialize;
 
 use self::{
@@ -23,7 +25,7 @@ pub(crate) struct Args {
     since: Duration,
 }
 
-fn read_span(text: &str) -> Result<Duration, String> {
+pub(super) fn read_span(text: &str) -> Result<Duration, String> {
     span::read(text).ok_or_else(|| "write a span such as `24h` or `7d`".to_owned())
 }
 

@@ -8,11 +8,13 @@ use std::{
 };
 
 use mainstay_core::{code::Code, flow::check::near};
+use mainstay_tools::policy::Bundle;
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
     http::{HttpSection, SecretsSection},
+    policy,
     section::ModelsSection,
 };
 use crate::{budget::BudgetTable, cli::error::CliError};
@@ -39,6 +41,7 @@ pub(super) struct File {
     pub(super) links: LinksSection,
     pub(super) secrets: SecretsSection,
     pub(super) http: BTreeMap<String, HttpSection>,
+    pub(super) policy: Bundle,
 }
 
 /// `[links]`.
@@ -91,10 +94,12 @@ pub(super) fn read(
             merge(&mut table, overlay);
         }
     }
-    File::deserialize(table).map_err(|error| wrong(name, &error))
+    let file = File::deserialize(table).map_err(|error| wrong(name, &error))?;
+    policy::check(name, text, &file.policy)?;
+    Ok(file)
 }
 
-fn line_of(text: &str, offset: usize) -> usize {
+pub(super) fn line_of(text: &str, offset: usize) -> usize {
     text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
 

@@ -24,6 +24,7 @@ mod runs;
 mod signals;
 mod store;
 mod stores;
+mod tools;
 mod upgrades;
 mod usage;
 mod weeks;

@@ -89,7 +89,11 @@ pub(super) async fn since(
     Ok(all)
 }
 
-async fn runs(runtime: &Runtime, from: Timestamp) -> Result<Vec<RunId>, CliError> {
+/// Returns the runs that may have made calls from a time on, the newest first.
+pub(in crate::cli) async fn runs(
+    runtime: &Runtime,
+    from: Timestamp,
+) -> Result<Vec<RunId>, CliError> {
     runtime.store.refresh_index(10_000).await?;
     let oldest = uuid_v7(from.before(OLDEST), [0; 10]);
     let mut filter =
@@ -103,8 +107,11 @@ async fn runs(runtime: &Runtime, from: Timestamp) -> Result<Vec<RunId>, CliError
     }
 }
 
-/// A run whose flow nobody has registered was driven by nobody.
-async fn view(runtime: &Runtime, run_id: RunId) -> Result<Option<RunView>, CliError> {
+/// Returns a run; one whose flow nobody has registered was driven by nobody.
+pub(in crate::cli) async fn view(
+    runtime: &Runtime,
+    run_id: RunId,
+) -> Result<Option<RunView>, CliError> {
     match runtime.view(run_id).await {
         Ok(view) => Ok(Some(view)),
         Err(error) if error.code == Code::UnknownFlow => Ok(None),

@@ -1,0 +1,50 @@
+//! The section `[policy]`: read and compiled at the start, so that a rule that cannot be read is
+//! found before anything is called.
+
+use std::sync::Arc;
+
+use mainstay_core::{code::Code, policy::Policy};
+use mainstay_tools::policy::{self, Bundle, BundleError};
+use serde::Deserialize;
+use toml::{Spanned, Value};
+
+use crate::cli::error::CliError;
+
+/// Where the rules stand in the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Places {
+    policy: RulePlaces,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RulePlaces {
+    rules: Vec<Spanned<Value>>,
+}
+
+/// Compiles a bundle into what the runtime asks.
+pub(crate) fn compile(bundle: &Bundle) -> Result<Arc<dyn Policy>, CliError> {
+    let opened = policy::open(bundle.clone(), policy::LIMIT);
+    opened.map_err(|error| told("the configuration", &error))
+}
+
+/// Checks the bundle of a file, to say on which line it is at fault.
+pub(super) fn check(name: &str, text: &str, bundle: &Bundle) -> Result<(), CliError> {
+    let opened = policy::open(bundle.clone(), policy::LIMIT);
+    opened.map(drop).map_err(|error| {
+        let line = error.index.and_then(|index| line_of_rule(text, index));
+        let place = line.map_or_else(|| name.to_owned(), |line| format!("{name}:{line}"));
+        told(&place, &error)
+    })
+}
+
+fn told(place: &str, error: &BundleError) -> CliError {
+    CliError::new(Code::PolicyInvalid, format!("{place}: {error}")).with_hint(error.hint.as_str())
+}
+
+fn line_of_rule(text: &str, index: usize) -> Option<usize> {
+    let places: Places = toml::from_str(text).ok()?;
+    let rule = places.policy.rules.get(index)?;
+    Some(super::file::line_of(text, rule.span().start))
+}
