@@ -1,3 +1,4 @@
 //! Transports: how tools that are not functions of this program are reached. One case, one file.
 
 pub mod openapi;
+pub mod process;
