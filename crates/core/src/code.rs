@@ -138,6 +138,7 @@ codes! {
     OpenapiInvalid = 5021, Config, "an OpenAPI document cannot be made into tools";
     SecretMissing = 5022, Config, "a secret has no value that can be used";
     PolicyInvalid = 5040, Config, "a rule of the policy cannot be read";
+    ProcessInvalid = 5041, Config, "a command in the configuration is no tool";
     ReviewClosed = 6001, User, "the review was already decided";
     DecisionInvalid = 6002, User, "the decision does not fit the review";
     ReviewExpired = 6003, Attention, "the review expired without a decision";

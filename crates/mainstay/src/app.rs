@@ -17,7 +17,7 @@ use mainstay_engine::{
     flows::Flows,
     program::{Flow, FlowProgram},
 };
-use mainstay_tools::{Resources, ToolSet};
+use mainstay_tools::{Resources, ToolSet, transport::process::jail};
 use serde_json::Value;
 
 use crate::{cli, database::DatabaseUrl, demo::Demo};
@@ -176,7 +176,14 @@ impl App {
     /// Runs the command line of this process.
     #[must_use]
     pub fn main(self) -> ExitCode {
-        self.run(std::env::args_os()).into()
+        let arguments: Vec<_> = std::env::args_os().collect();
+        // A tool's sandbox is this program again: it reads nothing and starts no thread first.
+        if let [_, verb, order] = arguments.as_slice()
+            && verb == jail::VERB
+        {
+            return jail::enter(&order.to_string_lossy());
+        }
+        self.run(arguments).into()
     }
 
     /// Runs a command line and returns how it ends.

@@ -4,6 +4,7 @@ mod file;
 mod http;
 mod models;
 pub(crate) mod policy;
+mod process;
 mod section;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -17,6 +18,7 @@ use mainstay_tools::{
 pub(crate) use self::{
     http::HttpSection,
     models::{EndpointSettings, KeyState, ModelSettings},
+    process::ProcessSection,
     section::Dialect,
 };
 use crate::{
@@ -47,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) folder: PathBuf,
     /// The rules of the file; they were compiled once already.
     pub(crate) policy: Bundle,
+    /// The commands of the file that are tools.
+    pub(crate) process: ProcessSection,
 }
 
 /// How log lines are written.
@@ -86,6 +90,7 @@ impl Settings {
             budgets: file.budgets.iter().map(BudgetTable::cap).collect::<Result<_, _>>()?,
             links: LinkRules::allowing(&file.links.hosts),
             policy: file.policy,
+            process: file.process,
             models: ModelSettings::of(file.models, &variables)?,
             secrets: secrets(&variables, file.secrets.folder.map(|path| folder.join(path))),
             http: http::named(file.http)?,

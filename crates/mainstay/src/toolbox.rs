@@ -1,6 +1,7 @@
 //! The tools of a process: the program's own, and those that its configuration reaches.
 
 mod http;
+mod process;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ pub(crate) async fn open(
 ) -> Result<Registry, CliError> {
     let opened = own.open(resources, Arc::new(SystemClock));
     let mut registry = opened.map_err(|error| invalid(&error))?;
+    process::add(settings, &mut registry)?;
     http::add(settings, &mut registry).await?;
     Ok(registry)
 }

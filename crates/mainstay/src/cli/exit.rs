@@ -83,6 +83,7 @@ impl Exit {
             | C::OpenapiInvalid
             | C::SecretMissing
             | C::PolicyInvalid
+            | C::ProcessInvalid
             | C::DecisionInvalid => Self::Usage,
             C::KeyConflict
             | C::WrongStatus

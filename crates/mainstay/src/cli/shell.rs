@@ -118,6 +118,7 @@ impl Shell {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let flows = self.flows(&tools.specs());
         let policy = config::policy::compile(&self.settings.policy)?;
+        config::policy::check_approvals(&*policy, &tools.specs())?;
         let runtime = Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
             .with_options(options)
             .with_caps(self.caps())

@@ -15,6 +15,7 @@ use toml::{Table, Value};
 use super::{
     http::{HttpSection, SecretsSection},
     policy,
+    process::ProcessSection,
     section::ModelsSection,
 };
 use crate::{budget::BudgetTable, cli::error::CliError};
@@ -42,6 +43,7 @@ pub(super) struct File {
     pub(super) secrets: SecretsSection,
     pub(super) http: BTreeMap<String, HttpSection>,
     pub(super) policy: Bundle,
+    pub(super) process: ProcessSection,
 }
 
 /// `[links]`.

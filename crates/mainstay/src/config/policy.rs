@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use mainstay_core::{code::Code, policy::Policy};
+use mainstay_core::{code::Code, policy::Policy, tool::ToolSpec};
 use mainstay_tools::policy::{self, Bundle, BundleError};
 use serde::Deserialize;
 use toml::{Spanned, Value};
@@ -27,6 +27,17 @@ struct RulePlaces {
 pub(crate) fn compile(bundle: &Bundle) -> Result<Arc<dyn Policy>, CliError> {
     let opened = policy::open(bundle.clone(), policy::LIMIT);
     opened.map_err(|error| told("the configuration", &error))
+}
+
+/// Checks the conditions that tools themselves declare for an approval.
+pub(crate) fn check_approvals(policy: &dyn Policy, specs: &[ToolSpec]) -> Result<(), CliError> {
+    specs.iter().try_for_each(|spec| {
+        let Some(condition) = &spec.approval else { return Ok(()) };
+        policy.sound(condition).map_err(|fault| {
+            let message = format!("tool `{}`: its condition for an approval: {fault}", spec.name);
+            CliError::new(Code::ToolInvalid, message).with_hint("docs/tools.md lists the variables")
+        })
+    })
 }
 
 /// Checks the bundle of a file, to say on which line it is at fault.

@@ -175,3 +175,57 @@ when = "args.cents > 100"
     let refused = place.run(&["tools", "ls"]);
     refused.refused(2, "MS-5040", "mainstay.toml:1: rule `bad`: there is no variable `arg`");
 }
+
+#[test]
+fn a_command_of_the_file_is_a_tool_in_a_sandbox() {
+    let place = Place::new();
+    let configure = |programs: &str| {
+        let text = format!(
+            r#"
+[process]
+programs = [{programs}]
+
+[process.surroundings]
+argv = ["/usr/bin/env"]
+description = "Prints the environment."
+arguments = {{ type = "object", properties = {{}} }}
+result = "text"
+effect = "read"
+owner = "platform"
+
+[process.repeat]
+argv = ["/bin/cat"]
+description = "Returns what it gets."
+arguments = {{ type = "object", required = ["q"], properties = {{ q = {{ type = "string" }} }} }}
+control = []
+timeout = "5s"
+"#
+        );
+        fs::write(place.path().join("mainstay.toml"), text).unwrap();
+    };
+    configure(r#""/usr/bin/env", "/bin/cat""#);
+    let listed = place.json(0, &["tools", "ls"]);
+    let of = |name: &str| {
+        let tools = listed["tools"].as_array().unwrap();
+        tools.iter().find(|tool| tool["name"] == name).unwrap().clone()
+    };
+    assert_eq!(of("surroundings")["origin"], "process:surroundings");
+    assert_eq!(
+        (&of("surroundings")["effect"], &of("repeat")["effect"]),
+        (&json!("read"), &json!("at_most_once"))
+    );
+    let called = place.json(0, &["tools", "call", "repeat", "q=$(id) Grüße"]);
+    assert_eq!(called["output"], json!({"q": "$(id) Grüße"}));
+    place.json(1, &["tools", "call", "repeat", "x=1"]);
+    let mut canary = place.command(&["tools", "call", "surroundings", "--json"]);
+    let ended = Ended::of(canary.env("CANARY", "sk-canary-17").output().unwrap());
+    let document: Value = serde_json::from_str(&ended.out).unwrap();
+    let seen = document["output"].as_str().unwrap();
+    assert!(seen.contains("PATH=/usr/bin:/bin") && !ended.out.contains("canary"), "{seen}");
+    configure(r#""/bin/cat""#);
+    place.run(&["tools", "ls"]).refused(
+        2,
+        "MS-5041",
+        "`/usr/bin/env` is not in `process.programs`",
+    );
+}
