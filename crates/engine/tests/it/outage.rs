@@ -15,6 +15,7 @@ use mainstay_core::{
     breaker::{BreakerPolicy, BreakerState},
     budget::Limits,
     model::ModelId,
+    port::Clock,
     run::RunStatus,
     tool::{EffectClass, ToolSpec, told_to_model},
 };
@@ -111,6 +112,33 @@ impl Ward {
         }
         let review = Review::of("the nurse could not look", &reply.text);
         Ok(format!("{:?}", cx.review(review).await?))
+    }
+}
+
+/// Looks once, in a step of five seconds.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+struct Hurry {}
+
+#[flow(name = "hurry", version = 1)]
+impl Hurry {
+    #[start(grants = ["look"], timeout = "5s")]
+    async fn look(&self, cx: &StepContext) -> Result<Value> {
+        Ok(cx.tool::<(&str, Value)>(("look", json!({}))).await.required()?)
+    }
+}
+
+#[tokio::test]
+async fn a_call_gets_the_least_of_what_its_tool_its_step_and_its_run_have_left() {
+    let run = Limits { wall: Some(2_000), ..Limits::none() };
+    for (tool, limits, most) in [(1, Limits::none(), 1), (60, Limits::none(), 5), (60, run, 2)] {
+        let Ill { look, down } = ill(|spec| spec.with_timeout(Duration::from_secs(tool)));
+        down.store(false, Ordering::SeqCst);
+        let rig = World::memory().program(|p| drop(p.flow::<Hurry>().tool(look.clone())));
+        let now = rig.clock.now();
+        let start = StartRun { limits, ..StartRun::new("hurry", json!({})) };
+        let run_id = rig.start_with(start).await;
+        rig.completed(run_id).await;
+        assert_eq!(look.calls()[0].deadline.since(now), Duration::from_secs(most));
     }
 }
 
