@@ -72,6 +72,9 @@ impl Tool for ProcessTool {
     }
 
     async fn call(&self, call: ToolCall) -> Result<Value, ToolFailure> {
+        if !self.command.is_there() {
+            return Err(ToolFailure::unavailable("the program is not there"));
+        }
         let argv = self.command.filled(&call.arguments).map_err(ToolFailure::refused)?;
         let folder = run::Folder::new(&call)?;
         let order = Order {

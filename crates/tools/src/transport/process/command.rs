@@ -125,14 +125,15 @@ impl ProcessCommand {
         Ok(())
     }
 
+    /// Returns whether the program is there.
+    pub(super) fn is_there(&self) -> bool {
+        self.argv.first().map(Path::new).is_some_and(Path::is_file)
+    }
+
     /// Returns the command line of a call.
     ///
     /// An argument that looks like an option would be one: it is refused unless `--` stands before it.
     pub(super) fn filled(&self, arguments: &Value) -> Result<Vec<String>, String> {
-        let program = self.argv.first().map(Path::new);
-        if !program.is_some_and(Path::is_file) {
-            return Err("the program is not there".to_owned());
-        }
         let mut options_ended = false;
         let mut argv = Vec::with_capacity(self.argv.len());
         for element in &self.argv {

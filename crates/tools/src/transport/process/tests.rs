@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::{CommandError, ProcessCommand, ProcessTool, ResultForm};
 use crate::testing::call;
 
+mod conformance;
 mod escapes;
 
 /// Returns the program that knows the hidden verb. It is built here, once a process, lest an old
@@ -32,7 +33,7 @@ pub(super) fn sandbox() -> PathBuf {
     BUILT.get_or_init(build).clone()
 }
 
-fn spec() -> ToolSpec {
+pub(super) fn spec() -> ToolSpec {
     ToolSpec::new("probe", json!({"type": "object", "required": ["q"], "properties": {"q": {}}}))
 }
 
