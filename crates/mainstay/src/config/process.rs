@@ -31,6 +31,7 @@ pub(crate) struct ProcessSection {
 /// `[process.NAME]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the file with its name")]
 struct CommandSection {
     argv: Vec<String>,
     description: String,
