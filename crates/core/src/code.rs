@@ -139,6 +139,13 @@ codes! {
     SecretMissing = 5022, Config, "a secret has no value that can be used";
     PolicyInvalid = 5040, Config, "a rule of the policy cannot be read";
     ProcessInvalid = 5041, Config, "a command in the configuration is no tool";
+    WorkerLost = 5060, Attention, "a worker took the call and was not heard of again";
+    WorkerUndeclared = 5061, Config, "a worker serves something else than what is declared";
+    WorkerDenied = 5062, Config, "no worker of that name with that token";
+    WorkerClosed = 5063, User, "the call takes no answer any more";
+    WorkerMessage = 5064, User, "a worker's message cannot be read";
+    WorkersFull = 5065, Retryable, "too many workers ask at once";
+    WorkerPublic = 5066, Config, "a public address needs a token for every worker";
     ReviewClosed = 6001, User, "the review was already decided";
     DecisionInvalid = 6002, User, "the decision does not fit the review";
     ReviewExpired = 6003, Attention, "the review expired without a decision";

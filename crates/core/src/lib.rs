@@ -29,6 +29,7 @@ pub mod policy;
 pub mod port;
 pub mod provenance;
 pub mod rehome;
+pub mod remote;
 pub mod retry;
 pub mod review;
 pub mod run;

@@ -84,15 +84,19 @@ impl Exit {
             | C::SecretMissing
             | C::PolicyInvalid
             | C::ProcessInvalid
+            | C::WorkerUndeclared
+            | C::WorkerMessage
+            | C::WorkerPublic
             | C::DecisionInvalid => Self::Usage,
             C::KeyConflict
             | C::WrongStatus
             | C::PortInUse
             | C::FlowChanged
             | C::SchemaMismatch
+            | C::WorkerClosed
             | C::ReviewClosed => Self::Conflict,
-            C::OwnRequest => Self::Denied,
-            C::StoreUnreachable | C::StoreLocked | C::Fenced => Self::Unreachable,
+            C::OwnRequest | C::WorkerDenied => Self::Denied,
+            C::StoreUnreachable | C::StoreLocked | C::Fenced | C::WorkersFull => Self::Unreachable,
             C::Divergence | C::Quarantined | C::InDoubt => Self::Review,
             C::BudgetReached | C::DeadlinePassed | C::CapReached => Self::Budget,
             C::Cancelled => Self::Cancelled,
@@ -120,6 +124,7 @@ impl Exit {
             | C::ToolTimedOut
             | C::ToolUnavailable
             | C::ToolFailed
+            | C::WorkerLost
             | C::ToolForbidden
             | C::NotEndorsed
             | C::ToolRefused
