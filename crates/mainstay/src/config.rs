@@ -6,8 +6,9 @@ mod models;
 pub(crate) mod policy;
 mod process;
 mod section;
+mod workers;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use mainstay_core::{code::Code, link::LinkRules, secret::Secrets};
 use mainstay_tools::{
@@ -20,10 +21,12 @@ pub(crate) use self::{
     models::{EndpointSettings, KeyState, ModelSettings},
     process::ProcessSection,
     section::Dialect,
+    workers::{Manifest, ManifestTool, ToolSection, WorkerSection},
 };
 use crate::{
     budget::{BudgetTable, Cap},
     cli::error::CliError,
+    remote,
 };
 
 /// What the environment says. An empty variable counts as one that is not set.
@@ -51,6 +54,10 @@ pub(crate) struct Settings {
     pub(crate) policy: Bundle,
     /// The commands of the file that are tools.
     pub(crate) process: ProcessSection,
+    /// The workers in other processes, by name.
+    pub(crate) workers: BTreeMap<String, WorkerSection>,
+    /// Where a server listens unless its command says something else.
+    pub(crate) bind: Option<SocketAddr>,
 }
 
 /// How log lines are written.
@@ -94,6 +101,8 @@ impl Settings {
             models: ModelSettings::of(file.models, &variables)?,
             secrets: secrets(&variables, file.secrets.folder.map(|path| folder.join(path))),
             http: http::named(file.http)?,
+            workers: file.workers,
+            bind: get("MAINSTAY_BIND").as_deref().map(remote::address).transpose()?,
             folder,
         })
     }

@@ -17,6 +17,7 @@ mod intelligence;
 mod job;
 mod models;
 pub mod prelude;
+mod remote;
 mod toolbox;
 
 #[doc(hidden)]

@@ -92,7 +92,7 @@ async fn start_and_drive(shell: &mut Shell, mut args: Args) -> Result<Exit, CliE
 }
 
 /// A run whose flow no worker has registered yet could not be shown by other programs.
-async fn register_and_view(
+pub(super) async fn register_and_view(
     runtime: &Runtime,
     run_id: mainstay_core::id::RunId,
 ) -> Result<mainstay_engine::commands::RunView, CliError> {

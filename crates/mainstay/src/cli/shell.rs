@@ -19,7 +19,7 @@ use mainstay_engine::{
     runtime::{Options, Runtime},
     system::{OsEntropy, SystemClock},
 };
-use mainstay_tools::Resources;
+use mainstay_tools::{Resources, transport::worker::Hub};
 
 use super::{Global, error::CliError, exit::Exit, output::Output};
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
     call,
     config::{self, Settings},
     database::{DEFAULT, DatabaseUrl, Purpose},
-    job, models, toolbox,
+    job, models, remote, toolbox,
 };
 
 /// A command's surroundings.
@@ -37,12 +37,14 @@ pub(crate) struct Shell {
     pub(crate) app: App,
     pub(crate) settings: Settings,
     pub(crate) output: Output,
+    /// The calls for workers in other processes, once something drives.
+    pub(crate) hub: Option<Arc<Hub>>,
     db: Option<String>,
 }
 
 impl Shell {
     pub(crate) fn new(app: App, settings: Settings, output: Output, global: &Global) -> Self {
-        Self { app, settings, output, db: global.db.clone() }
+        Self { app, settings, output, hub: None, db: global.db.clone() }
     }
 
     /// Returns the database: `--db`, else `DATABASE_URL`, else a file in the current folder.
@@ -87,7 +89,9 @@ impl Shell {
                 CliError::new(failure.code, failure.message)
             })?;
         }
+        self.hub = remote::hub(&self.settings)?;
         let tools = std::mem::take(&mut self.app.tools);
+        let tools = remote::with_tools(tools, self.hub.as_ref());
         let tools = toolbox::open(&self.settings, tools, resources).await?;
         let mut runtime = self.runtime(store, catalog, tools)?;
         rule_of_two(&self.app.flows, &runtime.tools.specs())?;

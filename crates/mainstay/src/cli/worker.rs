@@ -6,6 +6,8 @@ use mainstay_core::{code::Code, model::ModelId};
 use mainstay_engine::worker::Worker;
 use tokio_util::sync::CancellationToken;
 
+use crate::remote::Door;
+
 use super::{count, error::CliError, exit::Exit, health, interrupt, settle, shell::Shell, span};
 
 /// A week goes as a whole: less would drop what has just ended.
@@ -22,6 +24,9 @@ pub(crate) struct Args {
     /// Answer /livez and /readyz here, such as 127.0.0.1:7374
     #[arg(long, value_name = "ADDRESS:PORT")]
     health: Option<SocketAddr>,
+    /// Workers in other processes come here; else MAINSTAY_BIND, else 127.0.0.1:7373
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
     /// Drop weeks of runs that ended longer ago than this, such as 90d; else all are kept
     #[arg(long, value_name = "SPAN")]
     retention: Option<String>,
@@ -44,12 +49,19 @@ pub(crate) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
     if let Some(concurrency) = args.concurrency {
         runtime.options.concurrency = concurrency.max(1);
     }
+    let remote = Door::open(shell.hub.take(), args.listen, &shell.settings).await?;
     runtime.options.retention = retention;
     runtime.options.export_dir = args.export;
     let (output, runtime) = (shell.output, Arc::new(runtime));
     let name = args.name.unwrap_or_else(settle::name);
     let flows: Vec<_> = runtime.flows.iter().map(|flow| flow.version.to_string()).collect();
     output.note(format!("worker {name} on {database} drives {}", flows.join(", ")));
+    if let Some(remote) = &remote {
+        output.note(format!("workers in other processes come to {}", remote.url()));
+    }
+    // Calls under way at a stop still need their workers.
+    let closing = CancellationToken::new();
+    let remote = remote.map(|remote| tokio::spawn(remote.serve(closing.clone())));
     let stop = CancellationToken::new();
     let doors = listener.map(|listener| {
         tokio::spawn(health::serve(listener, Arc::clone(&runtime.store), stop.clone()))
@@ -64,9 +76,10 @@ pub(crate) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
         }
     };
     stop.cancel();
-    if let Some(doors) = doors {
+    closing.cancel();
+    for door in [doors, remote].into_iter().flatten() {
         // It ends with the stop.
-        let _ = doors.await;
+        let _ = door.await;
     }
     let report = ended.map_err(|error| CliError::new(Code::Bug, error.to_string()))??;
     let claimed = count::of(report.claimed, "run");

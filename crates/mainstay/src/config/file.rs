@@ -17,6 +17,7 @@ use super::{
     policy,
     process::ProcessSection,
     section::ModelsSection,
+    workers::WorkerSection,
 };
 use crate::{budget::BudgetTable, cli::error::CliError};
 
@@ -39,6 +40,7 @@ const OLDER: [(&str, &str); 3] = [
 pub(super) struct File {
     pub(super) models: ModelsSection,
     pub(super) budgets: Vec<BudgetTable>,
+    pub(super) workers: BTreeMap<String, WorkerSection>,
     pub(super) links: LinksSection,
     pub(super) secrets: SecretsSection,
     pub(super) http: BTreeMap<String, HttpSection>,

@@ -188,7 +188,7 @@ enum Effect {
 /// How long a key is recognised: a span, or `forever`.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
-struct Validity(KeyValidity);
+pub(crate) struct Validity(pub(crate) KeyValidity);
 
 impl TryFrom<String> for Validity {
     type Error = String;
@@ -204,7 +204,7 @@ impl TryFrom<String> for Validity {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "u32")]
-struct Attempts(RetryPolicy);
+pub(super) struct Attempts(pub(super) RetryPolicy);
 
 impl TryFrom<u32> for Attempts {
     type Error = String;
@@ -217,7 +217,7 @@ impl TryFrom<u32> for Attempts {
 /// What is said about results; `readers` are everybody when absent.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct LabelSection {
+pub(super) struct LabelSection {
     integrity: Integrity,
     #[serde(default)]
     readers: Option<BTreeSet<Principal>>,
@@ -225,7 +225,7 @@ struct LabelSection {
 
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct BreakerSection {
+pub(super) struct BreakerSection {
     window: usize,
     failure_percent: usize,
     cool_down: Span,
@@ -241,7 +241,7 @@ impl Default for BreakerSection {
 /// What a call costs, in dollars.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "f64")]
-struct Usd(u64);
+pub(super) struct Usd(pub(super) u64);
 
 /// A call that costs more is a mistake in the file.
 const DEAREST: f64 = 1e6;
@@ -304,11 +304,7 @@ impl OperationSection {
             result_label: written.label.map(LabelSection::label),
             polls: written.polls,
             concurrency: written.concurrency,
-            breaker: written.breaker.map(|breaker| BreakerPolicy {
-                window: breaker.window,
-                failure_percent: breaker.failure_percent,
-                cool_down: breaker.cool_down.0,
-            }),
+            breaker: written.breaker.map(BreakerSection::policy),
             cost: written.cost.map(|cost| cost.0),
             owner: written.owner,
             empty_on: written.empty_on,
@@ -316,8 +312,15 @@ impl OperationSection {
     }
 }
 
+impl BreakerSection {
+    pub(super) fn policy(self) -> BreakerPolicy {
+        let Self { window, failure_percent, cool_down: Span(cool_down) } = self;
+        BreakerPolicy { window, failure_percent, cool_down }
+    }
+}
+
 impl LabelSection {
-    fn label(self) -> Label {
+    pub(super) fn label(self) -> Label {
         let readers = self.readers.map_or(Readers::Public, Readers::Only);
         Label { integrity: self.integrity, readers }
     }

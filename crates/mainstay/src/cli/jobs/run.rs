@@ -8,7 +8,10 @@ use mainstay_core::{
     plan::{self, Extraction, Ground, Plan, PlanFaults},
     tool::{Grants, ToolSpec},
 };
-use mainstay_engine::{commands::StartRun, runtime::Runtime};
+use mainstay_engine::{
+    commands::{RunView, StartRun},
+    runtime::Runtime,
+};
 use serde::Serialize;
 
 use super::actions::{self, Action};
@@ -41,6 +44,9 @@ pub(crate) struct Args {
     /// Let this model, VENDOR:NAME, revise the plan and judge expectations in words
     #[arg(long, value_name = "VENDOR:NAME")]
     model: Option<ModelId>,
+    /// Leave the job to a worker, and return once it is in the queue
+    #[arg(long)]
+    detach: bool,
     #[command(flatten)]
     consent: Consent,
 }
@@ -86,17 +92,37 @@ async fn check_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
         .map_err(|error| CliError::new(Code::InvalidInput, error.to_string()))?;
     let wish = StartRun { limits, ..StartRun::new(NAME, order) };
     let run_id = runtime.start(wish).await?.run_id;
+    if args.detach {
+        let view = crate::cli::run::register_and_view(&runtime, run_id).await?;
+        if output.is_for_people() {
+            report::print(&output, &runtime, &view).await?;
+        } else {
+            document(&output, &runtime, view, (&plan, &specs)).await?;
+        }
+        output.next(format!("mainstay runs tail {run_id}"));
+        return Ok(Exit::Ok);
+    }
     let settled = settle::drive(runtime.clone(), run_id, &output).await?;
     if output.is_for_people() {
         return crate::cli::run::close(&output, &runtime, run_id, &settled).await;
     }
-    let mut view = runtime.view(run_id).await?;
-    view.row = report::explained(&runtime, view.row).await?;
-    let value = report::output_of(&runtime, &view).await?;
-    let actions = actions::of(&view, &plan, &specs);
+    document(&output, &runtime, runtime.view(run_id).await?, (&plan, &specs)).await?;
+    Ok(settled.exit())
+}
+
+/// Prints the document of a job, as far as it has come.
+async fn document(
+    output: &Output,
+    runtime: &Runtime,
+    mut view: RunView,
+    (plan, specs): (&Plan, &[ToolSpec]),
+) -> Result<(), CliError> {
+    view.row = report::explained(runtime, view.row).await?;
+    let value = report::output_of(runtime, &view).await?;
+    let actions = actions::of(&view, plan, specs);
     let plan_digest = Some(plan.digest().to_string());
     output.document(&JobDocument { run: RunDocument::of(&view, value), plan_digest, actions })?;
-    Ok(settled.exit())
+    Ok(())
 }
 
 /// Checks everything that can be known before anything is spent.
