@@ -1,0 +1,1 @@
+"""Tests of the package, with what Python itself brings: `python -m unittest discover -s python`."""

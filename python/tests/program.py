@@ -1,0 +1,180 @@
+"""The real program under test: `mainstay worker --listen`, on SQLite, in a folder of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+PYTHON = Path(__file__).resolve().parent.parent
+TOKEN = "a-token-for-the-test"
+LEASE = 3.0
+
+CONFIG = f"""
+[workers.shop]
+token = "secret:shop"
+manifest = "shop.json"
+lease = "{LEASE:.0f}s"
+patience = "20s"
+
+[workers.shop.tools.look_and_die_once]
+timeout = "120s"
+[workers.shop.tools.act_slowly]
+timeout = "120s"
+[workers.shop.tools.by_hand]
+timeout = "120s"
+"""
+
+SETTLED = ("parked", "completed", "failed", "cancelled", "partial")
+
+
+def binary() -> str:
+    """Returns the program, which somebody must have built."""
+    default = PYTHON.parent / "target" / "debug" / "mainstay"
+    path = Path(os.environ.get("MAINSTAY_BIN", default))
+    if not path.exists():
+        raise RuntimeError(f"{path} is not there: cargo build -p mainstay-cli, or set MAINSTAY_BIN")
+    return str(path)
+
+
+def wait_for(what: Callable[[], Any], patience: float = 300.0) -> Any:
+    """Returns the first answer that is something. Fails only when the machine hangs."""
+    end = time.monotonic() + patience
+    while time.monotonic() < end:
+        if answer := what():
+            return answer
+        time.sleep(0.05)
+    raise TimeoutError(f"nothing came of {what}")
+
+
+class Program:
+    """`mainstay worker` with its folder."""
+
+    def __init__(self) -> None:
+        """Writes the configuration and starts the worker."""
+        self._folder = tempfile.TemporaryDirectory(prefix="mainstay-python-")
+        self.place = Path(self._folder.name)
+        (self.place / "mainstay.toml").write_text(CONFIG)
+        manifest = self.python("manifest", "tests.serving:worker")
+        (self.place / "shop.json").write_bytes(manifest)
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self._env = {**kept, "MAINSTAY_SECRET_SHOP": TOKEN, "NO_COLOR": "1"}
+        self._process = subprocess.Popen(
+            [binary(), *self._db(), "worker", "--listen", "127.0.0.1:0"],
+            cwd=self.place,
+            env=self._env,
+            stderr=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            text=True,
+        )
+        self.log: list[str] = []
+        threading.Thread(target=self._read, daemon=True).start()
+        self.url = wait_for(self._url)
+
+    def _db(self) -> list[str]:
+        return ["--db", f"sqlite://{self.place}/runs.db"]
+
+    def _read(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            self.log.append(line)
+
+    def _url(self) -> str | None:
+        if self._process.poll() is not None:
+            raise RuntimeError("".join(self.log))
+        found = re.search(r"come to (http://\S+)", "".join(self.log))
+        return found.group(1) if found else None
+
+    def close(self) -> None:
+        """Stops the worker and removes the folder."""
+        self._process.terminate()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def python(self, *words: str, **env: str) -> bytes:
+        """Runs the package's own command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "mainstay_worker", *words],
+            cwd=PYTHON,
+            env={**os.environ, **env},
+            check=True,
+            capture_output=True,
+        ).stdout
+
+    @contextmanager
+    def worker(self, served: str = "tests.serving:worker", **env: str) -> Iterator[Any]:
+        """Starts a Python worker, and ends it by force."""
+        given = {
+            "MAINSTAY_URL": self.url,
+            "MAINSTAY_WORKER_TOKEN": TOKEN,
+            "LEDGER": str(self.place / "ledger"),
+            "ENOUGH": str(self.place / "enough"),
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mainstay_worker", "run", served],
+            cwd=PYTHON,
+            env={**os.environ, **given, **env},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+    def ledger(self, tool: str) -> list[list[str]]:
+        """Returns a line for each time a tool began: attempt and key."""
+        path = self.place / "ledger"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line.split()[1:] for line in lines if line.startswith(f"{tool} ")]
+
+    def forget(self) -> None:
+        """Empties the ledger."""
+        for name in ("ledger", "enough"):
+            (self.place / name).unlink(missing_ok=True)
+
+    def mainstay(self, *words: str) -> Any:
+        """Runs a command and returns its document."""
+        done = subprocess.run(
+            [binary(), *self._db(), "--json", *words],
+            cwd=self.place,
+            env=self._env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        try:
+            return json.loads(done.stdout)
+        except ValueError as error:
+            raise RuntimeError(f"{words}: {done.returncode} {done.stdout} {done.stderr}") from error
+
+    def start(self, tool: str, **args: Any) -> str:
+        """Starts a job of one call, for the worker to carry out. Returns its run."""
+        plan = {"goal": "test", "steps": [{"id": "only", "tool": f"shop.{tool}", "args": args}]}
+        path = self.place / "plan.json"
+        path.write_text(json.dumps(plan))
+        document = self.mainstay("jobs", "run", "--plan", str(path), "--yes", "--detach")
+        if not document.get("run_id"):
+            raise RuntimeError(str(document))
+        return str(document["run_id"])
+
+    def settled(self, run: str) -> dict[str, Any]:
+        """Waits until a run has ended or waits for a person."""
+
+        def look() -> dict[str, Any] | None:
+            shown = self.mainstay("runs", "show", run)
+            return shown if shown["status"] in SETTLED else None
+
+        found: dict[str, Any] = wait_for(look)
+        return found
