@@ -49,7 +49,8 @@ class Client:
 
     def heartbeat(self, calls: list[str], timeout: float) -> dict[str, list[str]]:
         """Renews leases. Returns which calls are held, cancelled and lost."""
-        return self._send("heartbeat", {"calls": calls}, timeout)
+        told: dict[str, list[str]] = self._send("heartbeat", {"calls": calls}, timeout)
+        return told
 
     def complete(self, call: str, result: str) -> None:
         """Sends a result, given as JSON text."""

@@ -44,7 +44,7 @@ class TupleOf:
     def schema(self) -> Schema:
         """Returns the schema."""
         count = len(self._items)
-        prefix: Schema = {"type": "array", "items": False, "minItems": count, "maxItems": count}
+        prefix = {"type": "array", "items": False, "minItems": count, "maxItems": count}
         return {**prefix, "prefixItems": [item.schema() for item in self._items]}
 
     def read(self, value: JSON, place: str) -> tuple[Any, ...]:
@@ -83,9 +83,7 @@ class DictOf:
         """Returns a JSON object."""
         return self._each(value, place, self._item.write)
 
-    def _each(
-        self, value: Any, place: str, way: Callable[[Any, str], Any]
-    ) -> dict[str, Any]:
+    def _each(self, value: Any, place: str, way: Callable[[Any, str], Any]) -> dict[str, Any]:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             raise Misfit(place, "an object")
         return {key: way(item, f"{place}/{key}") for key, item in value.items()}
@@ -152,7 +150,7 @@ class Field:
 
 
 class Record:
-    """An object with these fields and no others: a function's arguments, a dataclass, a TypedDict."""
+    """An object with these fields and no others: arguments, a dataclass, a TypedDict."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """What a tool raises to say how it failed. The difference decides what is done next.
 
-Anything else that a tool raises counts as `Unknown` that another attempt would not help: it may have
-acted, because nothing better is known.
+Anything else that a tool raises counts as a failure that may have acted and that another attempt
+would not help, because nothing better is known.
 """
 
 from __future__ import annotations
@@ -18,9 +18,7 @@ class ToolError(Exception):
     took_effect: TookEffect = "unknown"
     retryable: bool = False
 
-    def __init__(
-        self, message: str, *, code: str = "", retry_after: float | None = None
-    ) -> None:
+    def __init__(self, message: str, *, code: str = "", retry_after: float | None = None) -> None:
         """Takes a sentence, a word of your own, and how many seconds to wait before another try."""
         super().__init__(message)
         self.code = code

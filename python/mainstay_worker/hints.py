@@ -90,9 +90,7 @@ def _record(hint: Any, inside: tuple[Any, ...]) -> Shape:
     if typing.is_typeddict(hint):
         hints = get_type_hints(hint, include_extras=True)
         required = hint.__required_keys__
-        fields = {
-            name: Field(shape_of(of, inside), name in required) for name, of in hints.items()
-        }
+        fields = {name: Field(shape_of(of, inside), name in required) for name, of in hints.items()}
         return Record(fields, dict, lambda value: value if isinstance(value, Mapping) else None)
     raise Unsupported(f"{hint!r} has no JSON Schema here")
 

@@ -157,13 +157,18 @@ class Moment:
                 moment = None
             if moment is not None and moment.tzinfo is not None:
                 return moment
-        raise Misfit(place, "a date and time with a zone" if self._kind is dt.datetime else "a date")
+        raise Misfit(
+            place, "a date and time with a zone" if self._kind is dt.datetime else "a date"
+        )
 
     def write(self, value: Any, place: str) -> JSON:
         """Returns its string."""
-        if type(value) is not self._kind or getattr(value, "tzinfo", dt.timezone.utc) is None:
-            return self.read(value, place)
-        return value.isoformat()
+        zoned = not isinstance(value, dt.datetime) or value.tzinfo is not None
+        if zoned and isinstance(value, dt.date) and type(value) is self._kind:
+            return value.isoformat()
+        raise Misfit(
+            place, "a date and time with a zone" if self._kind is dt.datetime else "a date"
+        )
 
 
 class Choice:

@@ -131,7 +131,9 @@ class Program:
         finally:
             if process.poll() is None:
                 process.kill()
-            process.communicate()
+            process.wait()
+            if process.stderr is not None:
+                process.stderr.close()
 
     def ledger(self, tool: str) -> list[list[str]]:
         """Returns a line for each time a tool began: attempt and key."""

@@ -102,11 +102,24 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual(self.program.settled(run)["status"], "completed")
         self.assertEqual(len(self.program.ledger("act_slowly")), 1)
 
+    def test_a_worker_that_freezes_with_a_call_wakes_to_a_call_that_is_in_doubt(self) -> None:
+        run = self.program.start("act_slowly")
+        with self.program.worker() as process:
+            wait_for(lambda: self.program.ledger("act_slowly"))
+            process.send_signal(signal.SIGSTOP)
+            self.assert_in_doubt(run)
+            (self.program.place / "enough").touch()
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(), 0)
+        self.assertEqual(self.program.settled(run)["status"], "parked")
+        self.assertEqual(len(self.program.ledger("act_slowly")), 1)
+
     def test_a_refusal_fails_the_step_with_the_tools_own_words(self) -> None:
         run = self.program.start("refuse", cents=700)
         with self.program.worker():
             shown = self.program.settled(run)
-        self.assertIn("LIMIT: 700 is too much", json.dumps(self.program.mainstay("runs", "show", run)))
+        self.assertIn("LIMIT: 700 is too much", json.dumps(shown))
         self.assertNotEqual(shown["status"], "completed")
 
     def test_a_call_held_past_its_lease_is_in_doubt_and_a_late_answer_is_refused(self) -> None:

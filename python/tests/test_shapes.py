@@ -89,13 +89,13 @@ TABLE: list[tuple[Any, Any, list[tuple[Any, Any]], list[Any]]] = [
     ),
     (dict, {"type": "object", "additionalProperties": True}, [({"a": [1]}, {"a": [1]})], [1]),
     (
-        Optional[int],
+        Optional[int],  # noqa: UP045
         {"anyOf": [{"type": "integer"}, {"type": "null"}]},
         [(1, 1), (None, None)],
         ["a", True],
     ),
     (
-        Union[int, str],
+        Union[int, str],  # noqa: UP007
         {"anyOf": [{"type": "integer"}, {"type": "string"}]},
         [(1, 1), ("1", "1")],
         [True, None],

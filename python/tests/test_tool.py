@@ -129,9 +129,7 @@ class Contexts(unittest.TestCase):
 
     def test_a_call_is_cancelled_by_word_and_by_deadline(self) -> None:
         now = [0.0]
-        cx = Context(
-            idempotency_key="k", attempt=1, left=5.0, run_id="r", clock=lambda: now[0]
-        )
+        cx = Context(idempotency_key="k", attempt=1, left=5.0, run_id="r", clock=lambda: now[0])
         self.assertEqual((cx.deadline, cx.cancelled()), (5.0, False))
         now[0] = 6.0
         self.assertEqual((cx.deadline, cx.cancelled()), (0.0, True))

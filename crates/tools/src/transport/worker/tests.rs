@@ -1,5 +1,7 @@
 //! A hub between a catalogue and workers that behave, and that do not.
 
+mod bench;
+
 use mainstay_core::{
     code::Code,
     failure::Retryability,
