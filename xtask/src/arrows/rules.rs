@@ -129,8 +129,8 @@ pub(super) const ROOMS: &[Room] = &[
     },
     Room {
         name: DRILLS,
-        ours: &[FACADE, CORE, MACROS, ENGINE, AGENTS, TOOLS, PROVIDERS, STORE, TESTING],
-        never: &["axum"],
+        ours: &[FACADE, CORE, MACROS, ENGINE, AGENTS, TOOLS, PROVIDERS, STORE, SERVER, TESTING],
+        never: &[],
         why: "drills put a program through what a machine can do to it, and nobody depends on them",
     },
     Room {
@@ -159,7 +159,7 @@ pub(super) const ROOMS: &[Room] = &[
     },
     Room {
         name: "due_diligence",
-        ours: &[FACADE, CORE, MACROS, ENGINE, AGENTS, TOOLS, PROVIDERS, STORE],
+        ours: &[FACADE, CORE, MACROS, ENGINE, AGENTS, TOOLS, PROVIDERS, STORE, SERVER],
         never: &[],
         why: "a sample is written as a user would write it, and this one needs the facade alone",
     },

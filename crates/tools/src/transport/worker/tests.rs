@@ -164,7 +164,7 @@ async fn heartbeats_carry_a_call_over_its_lease() {
         for _ in 0..5 {
             tokio::time::sleep(Duration::from_secs(5)).await;
             let beat = hub.heartbeat(&worker(""), std::slice::from_ref(&call.id)).await.unwrap();
-            assert_eq!(beat.held, [call.id.clone()]);
+            assert_eq!(beat.held, std::slice::from_ref(&call.id));
         }
         hub.complete(&worker(""), &call.id, json!(1)).await.unwrap();
     })

@@ -110,10 +110,10 @@ fn heartbeats_keep_a_call_and_one_that_comes_too_late_does_not() {
     let beat =
         |calls: &mut Calls, second| calls.beat(&shop(), std::slice::from_ref(&id), at(second));
     for second in [14, 28, 42] {
-        assert_eq!(beat(&mut calls, second).held, [id.clone()]);
+        assert_eq!(beat(&mut calls, second).held, std::slice::from_ref(&id));
     }
     assert!(matches!(calls.look(&id, at(56)), Look::Wait(_)));
-    assert_eq!(beat(&mut calls, 57).lost, [id.clone()]);
+    assert_eq!(beat(&mut calls, 57).lost, std::slice::from_ref(&id));
     assert_eq!(failure(calls.look(&id, at(57))).took_effect, TookEffect::Unknown);
 }
 
@@ -133,7 +133,7 @@ fn nobody_answers_another_workers_call() {
     let (mut calls, id) = handed_out();
     let bank = Settings::new("bank");
     assert_eq!(calls.end(&bank, &id, Ok(json!(1)), at(1)), Err(Closed::Unknown));
-    assert_eq!(calls.beat(&bank, std::slice::from_ref(&id), at(1)).lost, [id.clone()]);
+    assert_eq!(calls.beat(&bank, std::slice::from_ref(&id), at(1)).lost, std::slice::from_ref(&id));
     assert!(matches!(calls.look(&id, at(2)), Look::Wait(_)));
     calls.end(&shop(), &id, Ok(json!(1)), at(3)).unwrap();
     assert_eq!(calls.end(&bank, &id, Ok(json!(1)), at(4)), Err(Closed::Unknown));
