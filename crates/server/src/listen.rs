@@ -46,13 +46,17 @@ pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Answers until `stop`, and then those who asked before.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
+    serve_some(listener, router, stop, MOST_CONNECTIONS).await;
+}
+
+async fn serve_some(listener: TcpListener, router: Router, stop: CancellationToken, most: usize) {
     let mut answering = JoinSet::new();
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
             Some(_) = answering.join_next() => {}
             asked = listener.accept() => match asked {
-                Ok((stream, _)) if answering.len() < MOST_CONNECTIONS => {
+                Ok((stream, _)) if answering.len() < most => {
                     answering.spawn(answer(stream, router.clone(), stop.clone()));
                 }
                 Ok((_, from)) => tracing::warn!(%from, "a connection too many was closed"),
@@ -90,7 +94,28 @@ async fn answer(stream: TcpStream, router: Router, stop: CancellationToken) {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+
+    #[tokio::test]
+    async fn one_connection_too_many_is_closed_unheard_and_the_others_are_answered() {
+        let listener = bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let serving = tokio::spawn(serve_some(listener, Router::new(), stop.clone(), 1));
+        let mut first = TcpStream::connect(address).await.unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        let mut heard = Vec::new();
+        // Closed, politely or not.
+        let _ = second.read_to_end(&mut heard).await;
+        assert!(heard.is_empty());
+        let request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        first.write_all(request).await.unwrap();
+        first.read_to_end(&mut heard).await.unwrap();
+        assert!(heard.starts_with(b"HTTP/1.1 404"));
+        stop.cancel();
+        serving.await.unwrap();
+    }
 
     #[test]
     fn an_address_is_local_in_every_spelling_and_nothing_else_is() {

@@ -115,6 +115,9 @@ async fn door() -> Door {
     Door { address, behind, stop, serving }
 }
 
+/// What does not arrive is given up before this.
+const SIMULATED: Duration = Duration::from_secs(11);
+
 const JSON: &str = "content-type: application/json\r\nauthorization: Bearer tok\r\n";
 
 async fn send(door: &Door, path: &str, headers: &str, body: &str) -> (u16, Value) {
@@ -224,6 +227,8 @@ async fn what_is_no_message_is_refused_and_never_reaches_the_port() {
         assert_eq!(problem["retryable"], false);
     }
     assert_eq!(send(&door, "steal", JSON, &fine).await.0, 404);
+    let many = json!({"worker": "shop", "calls": vec!["a"; MOST_BEATEN + 1]});
+    assert_eq!(sent(&door, "heartbeat", many).await.0, 400);
     assert!(door.behind.0.lock().unwrap().is_empty());
 }
 
@@ -234,7 +239,9 @@ async fn a_message_that_does_not_arrive_is_given_up() {
     let head = "POST /v1/work:complete HTTP/1.1\r\nhost: x\r\nconnection: close\r\n";
     let part = format!("{head}{JSON}content-length: 100\r\n\r\n{{");
     stream.write_all(part.as_bytes()).await.unwrap();
+    let begun = tokio::time::Instant::now();
     let (status, problem) = answered(stream).await;
+    assert!(begun.elapsed() < SIMULATED, "by the simulated clock");
     assert_eq!((status, &problem["code"]), (408, &json!("MS-5064")));
 }
 
@@ -244,7 +251,9 @@ async fn a_head_that_does_not_arrive_is_hung_up_on() {
     let mut stream = TcpStream::connect(door.address).await.unwrap();
     stream.write_all(b"POST /v1/wo").await.unwrap();
     let mut rest = Vec::new();
+    let begun = tokio::time::Instant::now();
     let _ = stream.read_to_end(&mut rest).await;
+    assert!(begun.elapsed() < SIMULATED, "by the simulated clock");
     assert!(door.behind.0.lock().unwrap().is_empty());
 }
 
