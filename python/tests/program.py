@@ -68,25 +68,38 @@ class Program:
         (self.place / "shop.json").write_bytes(manifest)
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self._env = {**kept, "MAINSTAY_SECRET_SHOP": TOKEN, "NO_COLOR": "1"}
+        self.url = ""
+        self.start_serving()
+
+    def start_serving(self, address: str = "127.0.0.1:0") -> None:
+        """Starts `mainstay worker`, and waits until it listens."""
+        self.log: list[str] = []
         self._process = subprocess.Popen(
-            [binary(), *self._db(), "worker", "--listen", "127.0.0.1:0"],
+            [binary(), *self._db(), "worker", "--listen", address],
             cwd=self.place,
             env=self._env,
             stderr=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             text=True,
         )
-        self.log: list[str] = []
         threading.Thread(target=self._read, daemon=True).start()
         self.url = wait_for(self._url)
+
+    def kill_and_restart(self) -> None:
+        """Kills `mainstay worker`, and starts another at the same address."""
+        self._process.kill()
+        self._process.wait()
+        self.start_serving(self.url.removeprefix("http://"))
 
     def _db(self) -> list[str]:
         return ["--db", f"sqlite://{self.place}/runs.db"]
 
     def _read(self) -> None:
-        assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self.log.append(line)
+        lines, log = self._process.stderr, self.log
+        assert lines is not None
+        with lines:
+            for line in lines:
+                log.append(line)
 
     def _url(self) -> str | None:
         if self._process.poll() is not None:

@@ -115,6 +115,21 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual(self.program.settled(run)["status"], "parked")
         self.assertEqual(len(self.program.ledger("act_slowly")), 1)
 
+    def test_a_call_whose_own_side_is_killed_is_in_doubt_and_the_worker_comes_back(self) -> None:
+        run = self.program.start("act_slowly")
+        with self.program.worker() as process:
+            wait_for(lambda: self.program.ledger("act_slowly"))
+            self.program.kill_and_restart()
+            self.assert_in_doubt(run)
+            (self.program.place / "enough").touch()
+            # It answers a call that the new process never had, and goes on with the next.
+            done = self.program.settled(self.program.start("act_slowly"))
+            self.assertEqual(done["status"], "completed")
+            process.send_signal(signal.SIGTERM)
+            self.assertEqual(process.wait(), 0)
+        self.assertEqual(self.program.settled(run)["status"], "parked")
+        self.assertEqual(len(self.program.ledger("act_slowly")), 2)
+
     def test_a_refusal_fails_the_step_with_the_tools_own_words(self) -> None:
         run = self.program.start("refuse", cents=700)
         with self.program.worker():

@@ -14,4 +14,6 @@ fn python_functions_are_tools_of_the_real_program() {
     let told = String::from_utf8_lossy(&tests.stderr);
     assert!(tests.status.success(), "{told}");
     assert!(!told.contains("skipped="), "{told}");
+    let ran = told.lines().find_map(|line| line.strip_prefix("Ran ")?.split(' ').next());
+    println!("figure python_tests={} tests", ran.unwrap_or("0"));
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::{
-    body::to_bytes,
+    body::Body,
     extract::Request,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use futures::StreamExt;
 use mainstay_core::{code::Code, secret::Secret};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::time::timeout;
@@ -16,6 +17,9 @@ use crate::Problem;
 
 /// The most bytes of a message: a result of a mebibyte, and what is said about it.
 pub(crate) const LARGEST: usize = (1 << 20) + (64 << 10);
+
+/// So many bytes of a message that is too large are read before it is hung up on.
+const READ_ON: usize = 16 << 20;
 
 /// A message has to arrive within this time.
 const ARRIVES: Duration = Duration::from_secs(10);
@@ -32,27 +36,42 @@ pub(crate) async fn read<T: DeserializeOwned>(
     request: Request,
 ) -> Result<(T, Option<Secret>), Problem> {
     let (head, body) = request.into_parts();
-    allowed(&head.headers)?;
-    let token = token(&head.headers);
-    let too_large = || {
-        let detail = format!("the message is larger than {LARGEST} bytes");
-        wrong(StatusCode::PAYLOAD_TOO_LARGE, detail)
-            .with_hint("return a reference to it, or less of it; fail the call")
-    };
-    let announced = head.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    if announced.and_then(|text| text.parse::<usize>().ok()).is_some_and(|length| length > LARGEST)
-    {
-        return Err(too_large());
-    }
-    let arrived = timeout(ARRIVES, to_bytes(body, LARGEST)).await;
+    let arrived = timeout(ARRIVES, whole(body)).await;
     let bytes = arrived
-        .map_err(|_| wrong(StatusCode::REQUEST_TIMEOUT, "the message did not arrive in time"))?
-        .map_err(|_| too_large())?;
+        .map_err(|_| wrong(StatusCode::REQUEST_TIMEOUT, "the message did not arrive in time"))??;
+    allowed(&head.headers)?;
     let message = serde_json::from_slice(&bytes).map_err(|error| {
         wrong(StatusCode::BAD_REQUEST, format!("the message cannot be read: {error}"))
             .with_hint("compare it with docs/tools-workers.md")
     })?;
-    Ok((message, token))
+    Ok((message, token(&head.headers)))
+}
+
+/// Whoever is hung up on while sending does not see the answer, so what is too large is read on for
+/// a while, and forgotten.
+async fn whole(body: Body) -> Result<Vec<u8>, Problem> {
+    let mut parts = body.into_data_stream();
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(part) = parts.next().await {
+        let part = part.map_err(|error| {
+            wrong(StatusCode::BAD_REQUEST, format!("the message did not arrive: {error}"))
+        })?;
+        length = length.saturating_add(part.len());
+        if length <= LARGEST {
+            bytes.extend_from_slice(&part);
+        } else {
+            bytes = Vec::new();
+        }
+        if length > READ_ON {
+            break;
+        }
+    }
+    if length <= LARGEST {
+        return Ok(bytes);
+    }
+    let detail = format!("the message is larger than {LARGEST} bytes");
+    Err(wrong(StatusCode::PAYLOAD_TOO_LARGE, detail)
+        .with_hint("return a reference to it, or less of it; fail the call"))
 }
 
 /// A web page may make a browser on this machine send what it likes, but not as JSON, and not

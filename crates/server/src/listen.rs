@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 /// So many connections are open at once; the next are closed unheard.
-pub const MOST_CONNECTIONS: usize = 1_024;
+pub const MOST_CONNECTIONS: usize = 512;
 
 /// The head of a request has to arrive within this time.
 const HEAD: Duration = Duration::from_secs(10);

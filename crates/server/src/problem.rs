@@ -69,7 +69,17 @@ impl From<RemoteRefusal> for Problem {
             RemoteRefusal::Closed(Closed::Unknown) => StatusCode::NOT_FOUND,
             RemoteRefusal::Undeclared(_) | RemoteRefusal::Closed(_) => StatusCode::CONFLICT,
         };
-        let problem = Self::new(status, refusal.code(), refusal.to_string());
+        let detail = match &refusal {
+            // Whoever has shown nothing yet is told nothing of the settings.
+            RemoteRefusal::NoToken(why) => {
+                tracing::warn!(why, "a worker's token cannot be checked");
+                "the worker's token cannot be checked now".to_owned()
+            }
+            RemoteRefusal::Denied | RemoteRefusal::Undeclared(_) | RemoteRefusal::Closed(_) => {
+                refusal.to_string()
+            }
+        };
+        let problem = Self::new(status, refusal.code(), detail);
         Self { retry: refusal.retry(), ..problem.with_hint(refusal.hint()) }
     }
 }
@@ -98,5 +108,18 @@ impl IntoResponse for Problem {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_learns_nothing_of_the_settings() {
+        let why = "MAINSTAY_SECRET_SHOP is not set".to_owned();
+        let problem = Problem::from(RemoteRefusal::NoToken(why));
+        assert_eq!((problem.status.as_u16(), problem.retry), (503, Retryability::Retryable));
+        assert!(!format!("{problem:?}").contains("MAINSTAY_SECRET"), "{problem:?}");
     }
 }

@@ -59,6 +59,8 @@ const fn worker(name: String, token: Option<Secret>) -> RemoteWorker {
 }
 
 async fn poll(State(work): State<Work>, request: Request) -> Result<Response, Problem> {
+    // Whoever takes long to say what it wants takes no place.
+    let (PollMessage { worker: name, tools, take, wait_ms }, token) = read(request).await?;
     let Ok(_place) = work.polls.try_acquire() else {
         let full = Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -67,7 +69,6 @@ async fn poll(State(work): State<Work>, request: Request) -> Result<Response, Pr
         );
         return Err(full.with_hint("take more calls with fewer polls").retryable());
     };
-    let (PollMessage { worker: name, tools, take, wait_ms }, token) = read(request).await?;
     let worker = worker(name, token);
     let asked = work.remote.poll(&worker, messages::poll(tools, take, wait_ms));
     tokio::select! {

@@ -128,8 +128,7 @@ async fn send(door: &Door, path: &str, headers: &str, body: &str) -> (u16, Value
          content-length: {length}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.unwrap();
-    // Whoever is refused may be hung up on before everything is sent.
-    let _ = stream.write_all(body.as_bytes()).await;
+    stream.write_all(body.as_bytes()).await.unwrap();
     answered(stream).await
 }
 
@@ -232,6 +231,23 @@ async fn what_is_no_message_is_refused_and_never_reaches_the_port() {
     assert!(door.behind.0.lock().unwrap().is_empty());
 }
 
+#[tokio::test]
+async fn a_flood_is_hung_up_on_and_the_next_is_answered() {
+    let door = door().await;
+    let mut stream = TcpStream::connect(door.address).await.unwrap();
+    let head = format!("POST /v1/work:complete HTTP/1.1\r\nhost: x\r\n{JSON}");
+    let head = format!("{head}content-length: {}\r\n\r\n", 1_u64 << 40);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let part = vec![b'x'; 1 << 20];
+    let mut taken = 0;
+    while taken < 200 && stream.write_all(&part).await.is_ok() {
+        taken += 1;
+    }
+    assert!(taken < 100, "{taken} MiB were taken");
+    let beat = json!({"worker": "shop", "calls": []});
+    assert_eq!(sent(&door, "heartbeat", beat).await.0, 200);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_message_that_does_not_arrive_is_given_up() {
     let door = door().await;
@@ -264,7 +280,9 @@ async fn one_poll_too_many_is_told_to_come_back() {
         polls: Arc::new(Semaphore::new(0)),
         stop: CancellationToken::new(),
     };
-    let problem = poll(State(full), Request::new(Body::empty())).await.unwrap_err();
+    let request = Request::builder().header("content-type", "application/json");
+    let request = request.body(Body::from(poll_of(1).to_string())).unwrap();
+    let problem = poll(State(full), request).await.unwrap_err();
     assert_eq!((problem.status.as_u16(), problem.code), (503, Code::WorkersFull));
     assert_eq!(problem.retry, Retryability::Retryable);
 }
