@@ -91,8 +91,8 @@ class Program:
         self._process.wait()
         self.start_serving(self.url.removeprefix("http://"))
 
-    def _db(self) -> list[str]:
-        return ["--db", f"sqlite://{self.place}/runs.db"]
+    def _db(self, name: str = "runs.db") -> list[str]:
+        return ["--db", f"sqlite://{self.place}/{name}"]
 
     def _read(self) -> None:
         lines, log = self._process.stderr, self.log
@@ -159,10 +159,10 @@ class Program:
         for name in ("ledger", "enough"):
             (self.place / name).unlink(missing_ok=True)
 
-    def mainstay(self, *words: str) -> Any:
+    def mainstay(self, *words: str, db: str = "runs.db") -> Any:
         """Runs a command and returns its document."""
         done = subprocess.run(
-            [binary(), *self._db(), "--json", *words],
+            [binary(), *self._db(db), "--json", *words],
             cwd=self.place,
             env=self._env,
             capture_output=True,

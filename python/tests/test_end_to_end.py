@@ -130,6 +130,21 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual(self.program.settled(run)["status"], "parked")
         self.assertEqual(len(self.program.ledger("act_slowly")), 2)
 
+    def test_a_command_that_does_not_listen_waits_for_the_process_that_does(self) -> None:
+        plan = {"goal": "test", "steps": [{"id": "a", "tool": "shop.act_slowly", "args": {}}]}
+        (self.program.place / "plan.json").write_text(json.dumps(plan))
+        (self.program.place / "enough").touch()
+        with self.program.worker():
+            document = self.program.mainstay("jobs", "run", "--plan", "plan.json", "--yes")
+        self.assertEqual(document["status"], "completed", document)
+        self.assertEqual(len(self.program.ledger("act_slowly")), 1)
+
+    def test_where_nobody_listens_a_job_is_left_alone_and_not_failed(self) -> None:
+        plan = {"goal": "test", "steps": [{"id": "a", "tool": "shop.act_slowly", "args": {}}]}
+        (self.program.place / "plan.json").write_text(json.dumps(plan))
+        document = self.program.mainstay("jobs", "run", "--plan", "plan.json", "--yes", db="own.db")
+        self.assertEqual((document["status"], document["error"]["code"]), ("queued", "MS-2004"))
+
     def test_a_refusal_fails_the_step_with_the_tools_own_words(self) -> None:
         run = self.program.start("refuse", cents=700)
         with self.program.worker():

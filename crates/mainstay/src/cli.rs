@@ -24,6 +24,7 @@ mod models;
 mod output;
 mod prompts;
 mod query;
+mod reach;
 mod report;
 mod reviews;
 mod run;

@@ -13,7 +13,7 @@ use mainstay_engine::{commands::is_stopped, error::EngineError, runtime::Runtime
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    error::CliError, exit::Exit, interrupt, output::Output, report, run::progress::Progress,
+    error::CliError, exit::Exit, interrupt, output::Output, reach, report, run::progress::Progress,
 };
 
 /// Pause between two looks at the run.
@@ -37,8 +37,25 @@ impl Settled {
 }
 
 /// Drives runs with a worker of this process until this one is settled, then gives all others
-/// back.
+/// back. Flows that may call tools of workers in other processes are left to `mainstay worker`.
 pub(crate) async fn drive(
+    mut runtime: Runtime,
+    run_id: RunId,
+    output: &Output,
+) -> Result<Settled, CliError> {
+    let within = Arc::new(reach::within(&runtime.flows, &runtime.tools.specs()));
+    let all = std::mem::replace(&mut runtime.flows, within);
+    let flow = runtime.row(run_id).await?.flow;
+    if let Some(own) = all.get(&flow).filter(|_| !runtime.flows.accept(&flow)) {
+        // A run whose flow nobody has registered yet could not be shown.
+        runtime.store.register_flow(own.program.definition().clone()).await?;
+        output.note(format!("{} is left to `mainstay worker`, which its tools reach", flow.name));
+    }
+    drive_all(runtime, run_id, output).await
+}
+
+/// Drives runs, of every flow of this process.
+pub(crate) async fn drive_all(
     runtime: Runtime,
     run_id: RunId,
     output: &Output,

@@ -22,6 +22,7 @@ use crate::{
         exit::Exit,
         input,
         output::{Format, Output},
+        reach,
         report::{self, RunDocument},
         run::read_limits,
         settle,
@@ -102,7 +103,13 @@ async fn check_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
         output.next(format!("mainstay runs tail {run_id}"));
         return Ok(Exit::Ok);
     }
-    let settled = settle::drive(runtime.clone(), run_id, &output).await?;
+    // A plan that models may revise could come to call any tool.
+    let here = judging == Judging::ByRules && reach::holds(&plan, &specs);
+    let settled = if here {
+        settle::drive_all(runtime.clone(), run_id, &output).await?
+    } else {
+        settle::drive(runtime.clone(), run_id, &output).await?
+    };
     if output.is_for_people() {
         return crate::cli::run::close(&output, &runtime, run_id, &settled).await;
     }
