@@ -133,6 +133,7 @@ fn ask_here(
 
 async fn start(mut shell: Shell, args: Args, flow: String, input: Value) -> Result<Exit, CliError> {
     let mut wish = StartRun::new(flow, input);
+    wish.requested_by = Some(shell.person(None));
     if let Some(text) = &args.budget {
         wish.limits = read_limits(&shell, text)?;
     }

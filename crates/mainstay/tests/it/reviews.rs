@@ -47,6 +47,33 @@ fn a_decision_is_bound_to_what_was_shown() {
 }
 
 #[test]
+fn a_call_that_needs_leave_is_made_once_another_person_has_approved_it() {
+    let place = Place::new();
+    let rules = "[[policy.rules]]\nname = \"some\"\nverdict = \"require_approval\"\n\
+                 tools = [\"pay_back\"]\nwhen = \"args.cents > 100\"\n";
+    std::fs::write(place.path().join("mainstay.toml"), rules).unwrap();
+    let pay = || place.json(10, &["tools", "call", "pay_back", "order=A-1", "cents=500"]);
+    pay();
+    place.run(&["reviews", "approve", "@last"]).refused(4, "MS-6004", "`ann` asked for this call");
+    place.json(0, &["reviews", "approve", "@last", "--by", "bob"]);
+    assert_eq!(place.json(0, &["runs", "resume"])["output"], 500);
+    pay();
+    let shown = place.json(0, &["reviews", "show"]);
+    assert_eq!(shown["subject"]["arguments"], json!({ "order": "A-1", "cents": 500 }));
+    assert_eq!(shown["subject"]["because"], "rule `some`");
+    let similar = &shown["similar"];
+    assert_eq!((&similar["approved"], &similar["refused"]), (&json!(1), &json!(0)));
+    assert_eq!(similar["latest"][0]["same_arguments"], true);
+    let told = place.run(&["reviews", "show"]);
+    assert!(
+        told.out.contains("similar  1 earlier call of this tool: 1 approved, 0 not"),
+        "{told:?}"
+    );
+    place.json(0, &["reviews", "reject", "@last", "--reason", "twice"]);
+    assert_eq!(place.json(1, &["runs", "resume"])["error"]["code"], "MS-5010");
+}
+
+#[test]
 fn characters_that_cannot_be_seen_are_shown() {
     let place = asked("A-\u{202e}7");
     let shown = place.run(&["reviews", "show"]);

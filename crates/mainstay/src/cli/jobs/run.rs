@@ -91,7 +91,8 @@ async fn check_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
     let order = Order { plan: plan.clone(), input: job_input, judging };
     let order = serde_json::to_value(&order)
         .map_err(|error| CliError::new(Code::InvalidInput, error.to_string()))?;
-    let wish = StartRun { limits, ..StartRun::new(NAME, order) };
+    let requested_by = Some(shell.person(None));
+    let wish = StartRun { limits, requested_by, ..StartRun::new(NAME, order) };
     let run_id = runtime.start(wish).await?.run_id;
     if args.detach {
         let view = crate::cli::run::register_and_view(&runtime, run_id).await?;

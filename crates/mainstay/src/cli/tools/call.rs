@@ -65,6 +65,7 @@ async fn start_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
             limits: limits.unwrap_or_default(),
             key: args.idempotency_key,
             tenant: args.tenant,
+            requested_by: Some(shell.person(None)),
             ..StartRun::new(NAME, by_hand)
         })
         .await?;
