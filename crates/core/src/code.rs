@@ -137,6 +137,12 @@ codes! {
     EgressRefused = 5020, Attention, "a tool's request would leave for a place it must not reach";
     OpenapiInvalid = 5021, Config, "an OpenAPI document cannot be made into tools";
     SecretMissing = 5022, Config, "a secret has no value that can be used";
+    McpDrift = 5030, Attention, "an MCP server's tool is not the one that was approved";
+    McpUnseen = 5031, Config, "an MCP server cannot be reached, and its tools were never seen";
+    McpPins = 5032, Config, "the pinned definitions of MCP tools cannot be used";
+    McpInput = 5033, Attention, "an MCP server asks what only a person can answer";
+    McpAnswer = 5034, Attention, "an MCP server's answer cannot be read";
+    McpUnknown = 5035, User, "no MCP server or tool of that name";
     PolicyInvalid = 5040, Config, "a rule of the policy cannot be read";
     ProcessInvalid = 5041, Config, "a command in the configuration is no tool";
     WorkerLost = 5060, Attention, "a worker took the call and was not heard of again";

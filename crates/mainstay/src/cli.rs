@@ -230,7 +230,8 @@ fn on_runtime(command: impl Future<Output = Result<Exit, CliError>>) -> Result<E
 
 fn start_log(settings: &Settings) -> Result<(), CliError> {
     let filter = settings.log.as_deref().unwrap_or("warn");
-    let filter = tracing_subscriber::EnvFilter::try_new(filter).map_err(|error| {
+    let quiet = quieter(filter);
+    let filter = tracing_subscriber::EnvFilter::try_new(&quiet).map_err(|error| {
         CliError::new(
             mainstay_core::code::Code::InvalidConfig,
             format!("MAINSTAY_LOG is `{filter}`: {error}"),
@@ -246,9 +247,21 @@ fn start_log(settings: &Settings) -> Result<(), CliError> {
     Ok(())
 }
 
+/// The crate that speaks MCP logs every message: what servers and models say is not for a log that
+/// asks for everything of ours.
+fn quieter(filter: &str) -> String {
+    if filter.contains("rmcp") { filter.to_owned() } else { format!("{filter},rmcp=warn") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_of_everything_leaves_out_the_messages_of_mcp() {
+        assert_eq!(quieter("debug"), "debug,rmcp=warn");
+        assert_eq!(quieter("warn,rmcp=trace"), "warn,rmcp=trace");
+    }
 
     #[test]
     fn the_command_line_is_sound() {

@@ -2,6 +2,7 @@
 
 mod file;
 mod http;
+mod mcp;
 mod models;
 pub(crate) mod policy;
 mod process;
@@ -18,6 +19,7 @@ use mainstay_tools::{
 
 pub(crate) use self::{
     http::HttpSection,
+    mcp::{McpSettings, at, name_of},
     models::{EndpointSettings, KeyState, ModelSettings},
     process::ProcessSection,
     section::Dialect,
@@ -48,6 +50,8 @@ pub(crate) struct Settings {
     pub(crate) secrets: SecretChain,
     /// The HTTP interfaces whose operations are tools, by name.
     pub(crate) http: BTreeMap<String, HttpSection>,
+    /// The MCP servers of the file.
+    pub(crate) mcp: McpSettings,
     /// What paths in the file are relative to.
     pub(crate) folder: PathBuf,
     /// The rules of the file; they were compiled once already.
@@ -96,6 +100,7 @@ impl Settings {
             lease: span("MAINSTAY_LEASE")?.map(lease).transpose()?,
             budgets: file.budgets.iter().map(BudgetTable::cap).collect::<Result<_, _>>()?,
             links: LinkRules::allowing(&file.links.hosts),
+            mcp: McpSettings::of(file.mcp, file.mcp_pins, &folder, &variables)?,
             policy: file.policy,
             process: file.process,
             models: ModelSettings::of(file.models, &variables)?,

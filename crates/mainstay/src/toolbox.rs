@@ -1,6 +1,7 @@
 //! The tools of a process: the program's own, and those that its configuration reaches.
 
 mod http;
+pub(crate) mod mcp;
 mod process;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ pub(crate) async fn open(
     let mut registry = opened.map_err(|error| invalid(&error))?;
     process::add(settings, &mut registry)?;
     http::add(settings, &mut registry).await?;
+    mcp::add(settings, &mut registry).await?;
     Ok(registry)
 }
 

@@ -44,9 +44,12 @@ impl Exit {
     pub(crate) const fn of(code: Code) -> Self {
         use Code as C;
         match code {
-            C::UnknownFlow | C::UnknownId | C::UnknownCode | C::NoFlowFits | C::UnknownPrompt => {
-                Self::NotFound
-            }
+            C::UnknownFlow
+            | C::UnknownId
+            | C::UnknownCode
+            | C::NoFlowFits
+            | C::UnknownPrompt
+            | C::McpUnknown => Self::NotFound,
             C::InvalidInput
             | C::InvalidJson
             | C::AmbiguousId
@@ -82,6 +85,7 @@ impl Exit {
             | C::RuleOfTwo
             | C::OpenapiInvalid
             | C::SecretMissing
+            | C::McpPins
             | C::PolicyInvalid
             | C::ProcessInvalid
             | C::WorkerUndeclared
@@ -96,7 +100,11 @@ impl Exit {
             | C::WorkerClosed
             | C::ReviewClosed => Self::Conflict,
             C::OwnRequest | C::WorkerDenied => Self::Denied,
-            C::StoreUnreachable | C::StoreLocked | C::Fenced | C::WorkersFull => Self::Unreachable,
+            C::StoreUnreachable
+            | C::StoreLocked
+            | C::Fenced
+            | C::WorkersFull
+            | C::McpUnseen => Self::Unreachable,
             C::Divergence | C::Quarantined | C::InDoubt => Self::Review,
             C::BudgetReached | C::DeadlinePassed | C::CapReached => Self::Budget,
             C::Cancelled => Self::Cancelled,
@@ -129,6 +137,9 @@ impl Exit {
             | C::NotEndorsed
             | C::ToolRefused
             | C::EgressRefused
+            | C::McpDrift
+            | C::McpInput
+            | C::McpAnswer
             | C::ReviewExpired
             | C::CoworkerUnknown
             | C::TaskGuardrail

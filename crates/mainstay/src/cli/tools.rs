@@ -1,5 +1,6 @@
 //! `mainstay tools …`: this program's tools, calls of them by hand, how they have been doing.
 
+mod approve;
 mod call;
 mod health;
 mod ls;
@@ -27,6 +28,8 @@ pub(crate) enum Command {
     Health(health::Args),
     /// Check arguments on standard input against a schema
     Validate(validate::Args),
+    /// Show what changed about an MCP server's tools, and approve it
+    Approve(approve::Args),
 }
 
 pub(crate) async fn run(mut shell: Shell, command: Command) -> Result<Exit, CliError> {
@@ -36,6 +39,7 @@ pub(crate) async fn run(mut shell: Shell, command: Command) -> Result<Exit, CliE
         Command::Call(args) => call::run(shell, args).await,
         Command::Health(args) => health::run(&shell, &args).await,
         Command::Validate(args) => validate::run(&shell, &args),
+        Command::Approve(args) => approve::run(shell, &args).await,
     }
 }
 

@@ -14,6 +14,7 @@ use toml::{Table, Value};
 
 use super::{
     http::{HttpSection, SecretsSection},
+    mcp::McpSection,
     policy,
     process::ProcessSection,
     section::ModelsSection,
@@ -44,6 +45,8 @@ pub(super) struct File {
     pub(super) links: LinksSection,
     pub(super) secrets: SecretsSection,
     pub(super) http: BTreeMap<String, HttpSection>,
+    pub(super) mcp: BTreeMap<String, McpSection>,
+    pub(super) mcp_pins: Option<String>,
     pub(super) policy: Bundle,
     pub(super) process: ProcessSection,
 }

@@ -223,6 +223,20 @@ impl TryFrom<WrittenPrice> for Dollars {
     }
 }
 
+/// What a call costs, in dollars.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Dollar(pub(super) u64);
+
+impl TryFrom<f64> for Dollar {
+    type Error = String;
+    fn try_from(dollars: f64) -> Result<Self, String> {
+        micros(dollars)
+            .map(Self)
+            .map_err(|_| format!("`{dollars}` is no price of a call in dollars"))
+    }
+}
+
 /// A million tokens of the dearest model cost far less than this.
 const DEAREST: f64 = 1e6;
 

@@ -18,6 +18,7 @@ mod doctor;
 mod http_tools;
 mod input;
 mod jobs;
+mod mcp;
 mod models;
 mod reviews;
 mod runs;

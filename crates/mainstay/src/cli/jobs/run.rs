@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// What it may use: usd=0.50,tokens=20k,wall=10m,deadline=3d,tool_calls=30
     #[arg(long, short, value_name = "LIMITS")]
     budget: Option<String>,
+    /// Reach this MCP server, too, over streamable HTTP; its tools are `NAME.tool`
+    #[arg(long, value_name = "[NAME=]URL")]
+    mcp: Vec<String>,
     /// Let this model, VENDOR:NAME, revise the plan and judge expectations in words
     #[arg(long, value_name = "VENDOR:NAME")]
     model: Option<ModelId>,
@@ -80,6 +83,9 @@ async fn check_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
     let limits = limits.unwrap_or_default();
     let plan = plan::read(&input::read(std::slice::from_ref(&args.plan))?).map_err(refused)?;
     let job_input = input::read(&args.input)?;
+    for server in &args.mcp {
+        shell.settings.mcp.add(server)?;
+    }
     let database = shell.database()?;
     let runtime = shell.driver(&database, args.model.as_ref()).await?;
     let specs = runtime.tools.specs();

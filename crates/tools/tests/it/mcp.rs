@@ -1,0 +1,8 @@
+//! MCP: the servers that people run, and one that misbehaves.
+
+mod pinning;
+mod real;
+mod scripted;
+mod setup;
+mod stdio;
+mod web;
