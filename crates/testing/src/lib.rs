@@ -3,7 +3,7 @@
 //! In reading order: [`clock`] stands still until a test moves it; [`world`] is what tools act
 //! upon; [`rig`] puts a program up on a store; [`crash`] crashes it everywhere; [`schedule`] lets
 //! everything go wrong that a seed draws; [`invariants`] are
-//! what must hold afterwards; [`model_server`] is a vendor on this machine; [`postgres`] is a real
+//! what must hold afterwards; [`example`] is a program of a package; [`model_server`] is a vendor on this machine; [`postgres`] is a real
 //! server for a moment.
 
 #![expect(
@@ -13,6 +13,7 @@
 
 pub mod clock;
 pub mod crash;
+pub mod example;
 pub mod invariants;
 pub mod model_server;
 pub mod postgres;

@@ -100,11 +100,9 @@ impl Exit {
             | C::WorkerClosed
             | C::ReviewClosed => Self::Conflict,
             C::OwnRequest | C::WorkerDenied => Self::Denied,
-            C::StoreUnreachable
-            | C::StoreLocked
-            | C::Fenced
-            | C::WorkersFull
-            | C::McpUnseen => Self::Unreachable,
+            C::StoreUnreachable | C::StoreLocked | C::Fenced | C::WorkersFull | C::McpUnseen => {
+                Self::Unreachable
+            }
             C::Divergence | C::Quarantined | C::InDoubt => Self::Review,
             C::BudgetReached | C::DeadlinePassed | C::CapReached => Self::Budget,
             C::Cancelled => Self::Cancelled,

@@ -1,14 +1,10 @@
 //! Running the example program in a folder of its own.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
-    sync::{
-        Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde_json::Value;
@@ -41,7 +37,7 @@ impl Place {
     /// Returns a command of the program, without anything of this process's environment that it
     /// would read.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        self.command_of(example("parcels"), arguments)
+        self.command_of(&example("parcels"), arguments)
     }
 
     /// Returns a command of another program.
@@ -96,26 +92,7 @@ pub(crate) fn until(is_so: impl Fn() -> bool) {
     assert!((0..2_000).any(|_| is_so()), "it never came");
 }
 
-/// Returns an example program. Cargo builds it beside the tests, but not when it is told which tests
-/// to build (`--test it`): then it is built here, lest an old program is tested.
-pub(crate) fn example(name: &'static str) -> &'static Path {
-    static EXAMPLES: Mutex<BTreeMap<&'static str, &'static Path>> = Mutex::new(BTreeMap::new());
-    let mut known = EXAMPLES.lock().unwrap();
-    known.entry(name).or_insert_with(|| {
-        let test = std::env::current_exe().unwrap();
-        let example = test.parent().unwrap().parent().unwrap().join("examples").join(name);
-        if !is_fresh(&example).unwrap_or(false) {
-            let build = ["build", "--quiet", "-p", "mainstay", "--example", name];
-            assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
-        }
-        Box::leak(example.into_boxed_path())
-    })
-}
-
-/// Returns whether no source is newer; cargo lists them beside the program.
-fn is_fresh(program: &Path) -> std::io::Result<bool> {
-    let changed = |path: &Path| fs::metadata(path)?.modified();
-    let (built, listed) = (changed(program)?, fs::read_to_string(program.with_extension("d"))?);
-    let sources = listed.split_once(": ").map_or("", |(_, sources)| sources).split_whitespace();
-    Ok(sources.map(Path::new).all(|source| changed(source).is_ok_and(|at| at <= built)))
+/// Returns an example program.
+pub(crate) fn example(name: &'static str) -> PathBuf {
+    mainstay_testing::example::built("mainstay", name)
 }

@@ -65,7 +65,7 @@ impl Shop {
     }
 
     fn command(&self, state: &str, arguments: &[&str]) -> Command {
-        let mut command = self.place.command_of(example("upgrade"), arguments);
+        let mut command = self.place.command_of(&example("upgrade"), arguments);
         command.env("STATE", state).env("LEDGER", self.place.path().join("ledger"));
         command.env("DATABASE_URL", self.database.url());
         command

@@ -23,7 +23,7 @@ impl Kitchen<'_> {
     }
 
     fn command(&self, arguments: &[&str]) -> std::process::Command {
-        let mut command = self.place.command_of(example("capped"), arguments);
+        let mut command = self.place.command_of(&example("capped"), arguments);
         command.args(["--db", self.db]);
         command
     }

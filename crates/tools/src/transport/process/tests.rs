@@ -2,8 +2,6 @@
 
 use std::{
     path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
     time::Duration,
 };
 
@@ -20,17 +18,9 @@ use crate::testing::call;
 mod conformance;
 mod escapes;
 
-/// Returns the program that knows the hidden verb. It is built here, once a process, lest an old
-/// sandbox is tested: cargo builds it beside the tests only when nobody says which tests to build.
+/// Returns the program that knows the hidden verb.
 pub(super) fn sandbox() -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let build = ["build", "--quiet", "-p", "mainstay-tools", "--example", "sandbox"];
-        assert!(Command::new(env!("CARGO")).args(build).status().unwrap().success());
-        let test = std::env::current_exe().unwrap();
-        test.parent().unwrap().parent().unwrap().join("examples/sandbox")
-    };
-    BUILT.get_or_init(build).clone()
+    mainstay_testing::example::built("mainstay-tools", "sandbox")
 }
 
 pub(super) fn spec() -> ToolSpec {
