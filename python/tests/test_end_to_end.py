@@ -136,8 +136,10 @@ class EndToEnd(unittest.TestCase):
         (self.program.place / "enough").touch()
         with self.program.worker():
             document = self.program.mainstay("jobs", "run", "--plan", "plan.json", "--yes")
+            called = self.program.mainstay("tools", "call", "shop.act_slowly")
         self.assertEqual(document["status"], "completed", document)
-        self.assertEqual(len(self.program.ledger("act_slowly")), 1)
+        self.assertEqual(called["status"], "completed", called)
+        self.assertEqual(len(self.program.ledger("act_slowly")), 2)
 
     def test_where_nobody_listens_a_job_is_left_alone_and_not_failed(self) -> None:
         plan = {"goal": "test", "steps": [{"id": "a", "tool": "shop.act_slowly", "args": {}}]}

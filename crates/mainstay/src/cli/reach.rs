@@ -11,9 +11,14 @@ use mainstay_core::{
 };
 use mainstay_engine::flows::Flows;
 
+/// Returns whether no worker in another process serves a tool.
+pub(super) const fn is_here(spec: &ToolSpec) -> bool {
+    !matches!(spec.origin, Origin::Worker(_))
+}
+
 /// Returns the tools that workers in other processes serve.
 fn elsewhere(specs: &[ToolSpec]) -> BTreeSet<&str> {
-    let remote = specs.iter().filter(|spec| matches!(spec.origin, Origin::Worker(_)));
+    let remote = specs.iter().filter(|spec| !is_here(spec));
     remote.map(|spec| spec.name.as_str()).collect()
 }
 

@@ -19,7 +19,7 @@ use mainstay_engine::{
     runtime::{Options, Runtime},
     system::{OsEntropy, SystemClock},
 };
-use mainstay_tools::{Resources, transport::worker::Hub};
+use mainstay_tools::{Resources, ToolSet, transport::worker::Hub};
 
 use super::{Global, error::CliError, exit::Exit, output::Output};
 use crate::{
@@ -89,9 +89,7 @@ impl Shell {
                 CliError::new(failure.code, failure.message)
             })?;
         }
-        self.hub = remote::hub(&self.settings)?;
-        let tools = std::mem::take(&mut self.app.tools);
-        let tools = remote::with_tools(tools, self.hub.as_ref());
+        let tools = self.own_tools()?;
         let tools = toolbox::open(&self.settings, tools, resources).await?;
         let mut runtime = self.runtime(store, catalog, tools)?;
         rule_of_two(&self.app.flows, &runtime.tools.specs())?;
@@ -101,8 +99,15 @@ impl Shell {
 
     /// Returns the tools there are, to be looked at and not called.
     pub(crate) async fn tools(&mut self) -> Result<mainstay_tools::Registry, CliError> {
-        let tools = std::mem::take(&mut self.app.tools);
+        let tools = self.own_tools()?;
         toolbox::open(&self.settings, tools, Resources::new()).await
+    }
+
+    /// Takes the program's own tools, and those of its workers in other processes.
+    fn own_tools(&mut self) -> Result<ToolSet, CliError> {
+        self.hub = remote::hub(&self.settings)?;
+        let tools = std::mem::take(&mut self.app.tools);
+        Ok(remote::with_tools(tools, self.hub.as_ref()))
     }
 
     fn runtime(

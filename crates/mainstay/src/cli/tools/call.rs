@@ -12,6 +12,7 @@ use crate::{
         exit::Exit,
         input,
         output::Format,
+        reach,
         report::RunDocument,
         run::{close, read_limits},
         settle,
@@ -57,7 +58,9 @@ async fn start_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
     let limits = args.budget.as_deref().map(|text| read_limits(shell, text)).transpose()?;
     let database = shell.database()?;
     let runtime = shell.driver(&database, None).await?;
-    let tool = find(&*runtime.tools, &args.tool)?.name;
+    let spec = find(&*runtime.tools, &args.tool)?;
+    let here = reach::is_here(&spec);
+    let tool = spec.name;
     let by_hand = serde_json::to_value(ByHand { tool, arguments })
         .map_err(|error| CliError::new(Code::InvalidInput, error.to_string()))?;
     let started = runtime
@@ -72,7 +75,11 @@ async fn start_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
     if started.existed {
         shell.output.note(format!("the key was used before: {} is the run", started.run_id));
     }
-    let settled = settle::drive(runtime.clone(), started.run_id, &shell.output).await?;
+    let settled = if here {
+        settle::drive_all(runtime.clone(), started.run_id, &shell.output).await?
+    } else {
+        settle::drive(runtime.clone(), started.run_id, &shell.output).await?
+    };
     close(&shell.output, &runtime, started.run_id, &settled).await
 }
 
