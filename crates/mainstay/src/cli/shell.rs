@@ -126,7 +126,7 @@ impl Shell {
         let options = Options { drain: self.settings.drain.unwrap_or(options.drain), ..options };
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy));
         let flows = self.flows(&tools.specs());
-        let policy = config::policy::compile(&self.settings.policy)?;
+        let policy = config::policy::compile(&self.settings.policy, &tools.specs())?;
         config::policy::check_approvals(&*policy, &tools.specs())?;
         let runtime = Runtime::new(store, clock, entropy, flows, catalog, (tools, schema))
             .with_options(options)

@@ -3,7 +3,11 @@
 
 use std::sync::Arc;
 
-use mainstay_core::{code::Code, policy::Policy, tool::ToolSpec};
+use mainstay_core::{
+    code::Code,
+    policy::{NoPolicy, Policy},
+    tool::ToolSpec,
+};
 use mainstay_tools::policy::{self, Bundle, BundleError};
 use serde::Deserialize;
 use toml::{Spanned, Value};
@@ -23,8 +27,11 @@ struct RulePlaces {
     rules: Vec<Spanned<Value>>,
 }
 
-/// Compiles a bundle into what the runtime asks.
-pub(crate) fn compile(bundle: &Bundle) -> Result<Arc<dyn Policy>, CliError> {
+/// Returns what the runtime asks; nobody is asked where neither the file nor a tool has a rule.
+pub(crate) fn compile(bundle: &Bundle, specs: &[ToolSpec]) -> Result<Arc<dyn Policy>, CliError> {
+    if *bundle == Bundle::default() && specs.iter().all(|spec| spec.approval.is_none()) {
+        return Ok(Arc::new(NoPolicy));
+    }
     let opened = policy::open(bundle.clone(), policy::LIMIT);
     opened.map_err(|error| told("the configuration", &error))
 }
