@@ -7,6 +7,7 @@ mod models;
 pub(crate) mod policy;
 mod process;
 mod section;
+mod tool;
 mod workers;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -205,6 +206,43 @@ mod tests {
         let misspelt = read(&rule("true").replace("verdict", "verdickt")).unwrap_err();
         assert_eq!(misspelt.code, Code::InvalidConfig);
         assert!(misspelt.message.starts_with("mainstay.toml:"), "{}", misspelt.message);
+    }
+
+    /// Returns the blocks of configuration that a page shows.
+    fn shown(page: &str) -> Vec<String> {
+        let blocks = page.split("```toml\n").skip(1);
+        blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+    }
+
+    fn conditions(table: &toml::Value, found: &mut Vec<String>) {
+        for (key, value) in table.as_table().into_iter().flatten() {
+            match value.as_str() {
+                Some(condition) if key == "approval" => found.push(condition.to_owned()),
+                _ => conditions(value, found),
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_pages_show_can_be_read() {
+        let pages = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs");
+        let pages = std::fs::read_dir(pages).unwrap().map(|page| page.unwrap().path());
+        let (mut blocks, mut approvals) = (0, Vec::new());
+        for page in pages.filter(|page| page.extension().is_some_and(|ending| ending == "md")) {
+            for block in shown(&std::fs::read_to_string(&page).unwrap()) {
+                let name = page.display().to_string();
+                file::read(&name, &block, &BTreeMap::new())
+                    .unwrap_or_else(|e| panic!("{}", e.message));
+                conditions(&toml::from_str(&block).unwrap(), &mut approvals);
+                blocks += 1;
+            }
+        }
+        let rules =
+            mainstay_tools::policy::open(Bundle::default(), Duration::from_secs(5)).unwrap();
+        for condition in &approvals {
+            assert_eq!(rules.sound(condition), Ok(()), "{condition}");
+        }
+        assert!(blocks >= 9 && approvals.len() >= 3, "{blocks} blocks, {approvals:?}");
     }
 
     #[test]

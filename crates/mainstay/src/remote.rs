@@ -131,7 +131,7 @@ fn declared(
         effect: says.word().to_owned(),
     };
     let validity = over.key_valid_for.or(base.and_then(|base| base.key_valid_for));
-    let effect = over.effect.unwrap_or(says).class(validity, &place)?;
+    let effect = over.effect.unwrap_or(says).class(validity).map_err(|none| none.at(&place))?;
     let mut declared = Declared::new(worker, offer);
     let described = base.map(|base| base.description.clone()).unwrap_or_default();
     let spec = declared.spec.with_effect(effect).with_description(described);

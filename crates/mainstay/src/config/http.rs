@@ -9,12 +9,9 @@ use std::{
 };
 
 use mainstay_core::{
-    breaker::BreakerPolicy,
     code::Code,
-    label::{Integrity, Label, Principal, Readers},
-    retry::RetryPolicy,
     secret::SecretRef,
-    tool::{Control, EffectClass, KeyValidity, Reversibility},
+    tool::{Control, EffectClass, Reversibility},
 };
 use mainstay_tools::{
     http::{Allowed, request::Credential, request::header_name},
@@ -22,7 +19,10 @@ use mainstay_tools::{
 };
 use serde::Deserialize;
 
-use super::section::{Rate, Span};
+use super::{
+    section::{Dollar, Rate, Span},
+    tool::{Attempts, BreakerSection, Effect, LabelSection, NoStatedTime, Validity},
+};
 use crate::cli::error::CliError;
 
 /// `[secrets]`.
@@ -172,117 +172,23 @@ struct WrittenOperation {
     polls: bool,
     concurrency: Option<NonZeroU32>,
     breaker: Option<BreakerSection>,
-    cost: Option<Usd>,
+    cost: Option<Dollar>,
     owner: Option<String>,
     empty_on: Vec<u16>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Effect {
-    Read,
-    Idempotent,
-    AtMostOnce,
-}
-
-/// How long a key is recognised: a span, or `forever`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Validity(pub(crate) KeyValidity);
-
-impl TryFrom<String> for Validity {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "forever" {
-            return Ok(Self(KeyValidity::Forever));
-        }
-        let Span(span) = Span::try_from(text)?;
-        Ok(Self(KeyValidity::For(span)))
-    }
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u32")]
-pub(super) struct Attempts(pub(super) RetryPolicy);
-
-impl TryFrom<u32> for Attempts {
-    type Error = String;
-
-    fn try_from(attempts: u32) -> Result<Self, String> {
-        RetryPolicy::attempts(attempts).map(Self).map_err(|error| error.to_string())
-    }
-}
-
-/// What is said about results; `readers` are everybody when absent.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct LabelSection {
-    integrity: Integrity,
-    #[serde(default)]
-    readers: Option<BTreeSet<Principal>>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct BreakerSection {
-    window: usize,
-    failure_percent: usize,
-    cool_down: Span,
-}
-
-impl Default for BreakerSection {
-    fn default() -> Self {
-        let BreakerPolicy { window, failure_percent, cool_down } = BreakerPolicy::default();
-        Self { window, failure_percent, cool_down: Span(cool_down) }
-    }
-}
-
-/// What a call costs, in dollars.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "f64")]
-pub(super) struct Usd(pub(super) u64);
-
-/// A call that costs more is a mistake in the file.
-const DEAREST: f64 = 1e6;
-
-impl TryFrom<f64> for Usd {
-    type Error = String;
-
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the amount is checked to lie between 0 and a million dollars"
-    )]
-    fn try_from(dollars: f64) -> Result<Self, String> {
-        let fits = (0.0..=DEAREST).contains(&dollars);
-        // Rounds up: a ceiling must hold.
-        let micros = (dollars * 1e6 - 1e-6).ceil().max(0.0);
-        fits.then_some(Self(micros as u64))
-            .ok_or_else(|| format!("`{dollars}` is no price of a call in dollars"))
-    }
 }
 
 impl TryFrom<WrittenOperation> for OperationSection {
     type Error = String;
 
     fn try_from(written: WrittenOperation) -> Result<Self, String> {
-        let effect = match (written.effect, written.key_valid_for) {
-            (Some(Effect::Idempotent), Some(Validity(key_valid_for))) => {
-                Some(EffectClass::Idempotent { key_valid_for })
-            }
-            (Some(Effect::Idempotent), None) => {
-                let right =
-                    "say how long a key is recognised: `key_valid_for = \"24h\"` or `\"forever\"`";
-                return Err(right.to_owned());
-            }
-            (_, Some(_)) => {
-                return Err("`key_valid_for` needs `effect = \"idempotent\"`".to_owned());
-            }
-            (Some(Effect::Read), None) => Some(EffectClass::Read),
-            (Some(Effect::AtMostOnce), None) => Some(EffectClass::AtMostOnce),
-            (None, None) => None,
-        };
+        if written.key_valid_for.is_some() && written.effect != Some(Effect::Idempotent) {
+            return Err("`key_valid_for` needs `effect = \"idempotent\"`".to_owned());
+        }
+        let class = written.effect.map(|effect| effect.class(written.key_valid_for)).transpose();
+        let effect = class.map_err(|NoStatedTime| {
+            "say how long a key is recognised: `key_valid_for = \"24h\"` or `\"forever\"`"
+                .to_owned()
+        })?;
         Ok(Self { written, effect })
     }
 }
@@ -309,20 +215,6 @@ impl OperationSection {
             owner: written.owner,
             empty_on: written.empty_on,
         }
-    }
-}
-
-impl BreakerSection {
-    pub(super) fn policy(self) -> BreakerPolicy {
-        let Self { window, failure_percent, cool_down: Span(cool_down) } = self;
-        BreakerPolicy { window, failure_percent, cool_down }
-    }
-}
-
-impl LabelSection {
-    pub(super) fn label(self) -> Label {
-        let readers = self.readers.map_or(Readers::Public, Readers::Only);
-        Label { integrity: self.integrity, readers }
     }
 }
 

@@ -7,17 +7,17 @@ use std::{
 };
 
 use mainstay_core::{
-    breaker::BreakerPolicy,
     code::Code,
-    label::Label,
-    retry::RetryPolicy,
     secret::SecretRef,
-    tool::{Control, EffectClass, KeyValidity, Reversibility},
+    tool::{Control, Reversibility},
 };
 use mainstay_tools::transport::mcp::{Given, Overrides, Reach, Settings, Trust};
 use serde::Deserialize;
 
-use super::section::{Dollar, Rate, Span};
+use super::{
+    section::{Dollar, Rate, Span},
+    tool::{Attempts, BreakerSection, Effect, LabelSection, Validity},
+};
 use crate::cli::error::CliError;
 
 /// Where the pins are when nothing else is said: beside the configuration.
@@ -73,15 +73,15 @@ struct ToolSection {
     reversibility: Option<Reversibility>,
     key_valid_for: Option<Validity>,
     timeout: Option<Span>,
-    retry: Option<Attempts>,
+    attempts: Option<Attempts>,
     rate: Option<Rate>,
     concurrency: Option<NonZeroU32>,
     control: Option<BTreeSet<String>>,
     approval: Option<String>,
-    result_label: Option<Integrity>,
+    label: Option<LabelSection>,
     owner: Option<String>,
     cost: Option<Dollar>,
-    breaker: Option<Breaker>,
+    breaker: Option<BreakerSection>,
     polls: Option<bool>,
 }
 
@@ -101,59 +101,6 @@ impl TryFrom<String> for Value {
         }
         Ok(Self(Given::Text(text)))
     }
-}
-
-/// A span, or `forever`.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-struct Validity(KeyValidity);
-
-impl TryFrom<String> for Validity {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "forever" {
-            return Ok(Self(KeyValidity::Forever));
-        }
-        Span::try_from(text).map(|span| Self(KeyValidity::For(span.0)))
-    }
-}
-
-/// What repeating a call would do. MCP has no way to ask whether a call happened.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Effect {
-    Read,
-    Idempotent,
-    AtMostOnce,
-}
-
-/// How often a call is tried, the first attempt included.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "u32")]
-struct Attempts(RetryPolicy);
-
-impl TryFrom<u32> for Attempts {
-    type Error = String;
-    fn try_from(attempts: u32) -> Result<Self, String> {
-        RetryPolicy::attempts(attempts).map(Self).map_err(|error| error.to_string())
-    }
-}
-
-/// Where results come from.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Integrity {
-    Trusted,
-    Untrusted,
-}
-
-/// When a breaker opens: at this share of failures among so many calls, for so long.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Breaker {
-    failure_percent: usize,
-    window: usize,
-    cool_down: Span,
 }
 
 impl McpSettings {
@@ -239,9 +186,9 @@ fn server(
 ) -> Result<Settings, CliError> {
     check_name(&name)?;
     let reach = reach(&name, &section, variables)?;
-    let key_valid_for = section.key_valid_for.map(|validity| validity.0);
+    let of_server = section.key_valid_for;
     let tool = |(tool, section): (String, ToolSection)| {
-        let overrides = overrides(&format!("mcp.{name}.tools.{tool}"), section, key_valid_for)?;
+        let overrides = overrides(&format!("mcp.{name}.tools.{tool}"), section, of_server)?;
         Ok((tool, overrides))
     };
     let tools = section.tools.into_iter().map(tool).collect::<Result<_, CliError>>()?;
@@ -250,7 +197,7 @@ fn server(
         trust: if section.trusted { Trust::Trusted } else { Trust::Untrusted },
         timeout: section.timeout.map(|span| span.0),
         start_timeout: section.start_timeout.map_or(usual.start_timeout, |span| span.0),
-        key_valid_for,
+        key_valid_for: of_server.map(|validity| validity.0),
         tools,
         ..usual
     })
@@ -295,42 +242,25 @@ fn reach(
 fn overrides(
     place: &str,
     section: ToolSection,
-    of_server: Option<KeyValidity>,
+    of_server: Option<Validity>,
 ) -> Result<Overrides, CliError> {
-    let key_valid_for = section.key_valid_for.map(|validity| validity.0);
-    let effect = match (section.effect, key_valid_for.or(of_server)) {
-        (None, _) => None,
-        (Some(Effect::Read), _) => Some(EffectClass::Read),
-        (Some(Effect::AtMostOnce), _) => Some(EffectClass::AtMostOnce),
-        (Some(Effect::Idempotent), Some(key_valid_for)) => {
-            Some(EffectClass::Idempotent { key_valid_for })
-        }
-        (Some(Effect::Idempotent), None) => {
-            return Err(wrong(format!("{place} is idempotent for no stated time"))
-                .with_hint("write key_valid_for = \"24h\" or \"forever\""));
-        }
-    };
+    let validity = section.key_valid_for.or(of_server);
+    let class = section.effect.map(|effect| effect.class(validity)).transpose();
+    let effect = class.map_err(|none| none.at(place))?;
     Ok(Overrides {
         effect,
         reversibility: section.reversibility,
-        key_valid_for,
+        key_valid_for: section.key_valid_for.map(|validity| validity.0),
         timeout: section.timeout.map(|span| span.0),
-        retry: section.retry.map(|attempts| attempts.0),
+        retry: section.attempts.map(|attempts| attempts.0),
         rate: section.rate.map(|rate| rate.0),
         concurrency: section.concurrency,
         control: section.control.map(Control::Only),
         approval: section.approval,
-        result_label: section.result_label.map(|integrity| match integrity {
-            Integrity::Trusted => Label::TRUSTED,
-            Integrity::Untrusted => Label::UNTRUSTED,
-        }),
+        result_label: section.label.map(LabelSection::label),
         owner: section.owner,
         cost: section.cost.map(|cost| cost.0),
-        breaker: section.breaker.map(|breaker| BreakerPolicy {
-            window: breaker.window,
-            failure_percent: breaker.failure_percent,
-            cool_down: breaker.cool_down.0,
-        }),
+        breaker: section.breaker.map(BreakerSection::policy),
         polls: section.polls,
     })
 }

@@ -15,7 +15,10 @@ use mainstay_tools::transport::process::{Limits, ProcessCommand, ProcessTool, Re
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::section::{Rate, Span};
+use super::{
+    section::{Dollar, Rate, Span},
+    tool::{Attempts, BreakerSection, LabelSection},
+};
 use crate::cli::error::CliError;
 
 /// `[process]`, with `[process.NAME]` for each command.
@@ -31,7 +34,6 @@ pub(crate) struct ProcessSection {
 /// `[process.NAME]`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the file with its name")]
 struct CommandSection {
     argv: Vec<String>,
     description: String,
@@ -42,11 +44,13 @@ struct CommandSection {
     #[serde(default)]
     result: ResultForm,
     #[serde(default)]
-    effect: Effect,
+    effect: CommandEffect,
     #[serde(default)]
-    reversible: bool,
+    reversibility: Option<Reversibility>,
     #[serde(default)]
     timeout: Option<Span>,
+    #[serde(default)]
+    attempts: Option<Attempts>,
     #[serde(default)]
     rate: Option<Rate>,
     #[serde(default)]
@@ -55,6 +59,12 @@ struct CommandSection {
     control: Option<Vec<String>>,
     #[serde(default)]
     approval: Option<String>,
+    #[serde(default)]
+    label: Option<LabelSection>,
+    #[serde(default)]
+    breaker: Option<BreakerSection>,
+    #[serde(default)]
+    cost: Option<Dollar>,
     #[serde(default)]
     owner: Option<String>,
     #[serde(default)]
@@ -74,7 +84,7 @@ struct CommandSection {
 /// What repeating a command would do. It gets no key to recognise a repeat by.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Effect {
+enum CommandEffect {
     Read,
     #[default]
     AtMostOnce,
@@ -127,18 +137,22 @@ impl CommandSection {
         let mut spec = ToolSpec::new(name, self.schema(folder)?)
             .with_description(self.description.as_str())
             .with_effect(match self.effect {
-                Effect::Read => EffectClass::Read,
-                Effect::AtMostOnce => EffectClass::AtMostOnce,
+                CommandEffect::Read => EffectClass::Read,
+                CommandEffect::AtMostOnce => EffectClass::AtMostOnce,
             });
-        if self.reversible || matches!(self.effect, Effect::Read) {
-            spec = spec.with_reversibility(Reversibility::Reversible);
-        }
+        let reads = matches!(self.effect, CommandEffect::Read);
+        let usual = reads.then_some(Reversibility::Reversible);
+        spec.reversibility = self.reversibility.or(usual).unwrap_or(spec.reversibility);
         if let Some(Span(timeout)) = self.timeout {
             spec = spec.with_timeout(timeout);
         }
         if let Some(names) = &self.control {
             spec = spec.with_control(names.iter().cloned().collect());
         }
+        spec.retry = self.attempts.map_or(spec.retry, |Attempts(policy)| policy);
+        spec.result_label = self.label.clone().map_or(spec.result_label, LabelSection::label);
+        spec.breaker = self.breaker.map(BreakerSection::policy);
+        spec.cost = self.cost.map(|Dollar(micros)| micros);
         spec.rate = self.rate.map(|rate| rate.0);
         spec.concurrency = self.concurrency;
         spec.approval.clone_from(&self.approval);

@@ -7,18 +7,16 @@ use std::{
 };
 
 use mainstay_core::{
-    code::Code,
     secret::SecretRef,
-    tool::{Control, EffectClass, Reversibility, ToolSpec},
+    tool::{Control, Reversibility, ToolSpec},
 };
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    http::{Attempts, BreakerSection, LabelSection, Usd, Validity},
-    section::{Rate, Span},
+    section::{Dollar, Rate, Span},
+    tool::{Attempts, BreakerSection, Effect, LabelSection, Validity},
 };
-use crate::cli::error::CliError;
 
 /// `[workers.NAME]`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -38,7 +36,7 @@ pub(crate) struct WorkerSection {
 pub(crate) struct ToolSection {
     pub(crate) input_schema: Option<Value>,
     pub(crate) output_schema: Option<Value>,
-    pub(crate) effect: Option<EffectWord>,
+    pub(crate) effect: Option<Effect>,
     pub(crate) key_valid_for: Option<Validity>,
     description: Option<String>,
     reversibility: Option<Reversibility>,
@@ -50,7 +48,7 @@ pub(crate) struct ToolSection {
     approval: Option<String>,
     label: Option<LabelSection>,
     breaker: Option<BreakerSection>,
-    cost: Option<Usd>,
+    cost: Option<Dollar>,
     owner: Option<String>,
     polls: bool,
 }
@@ -69,52 +67,11 @@ pub(crate) struct ManifestTool {
     pub(crate) name: String,
     pub(crate) input_schema: Value,
     pub(crate) output_schema: Value,
-    pub(crate) effect: EffectWord,
+    pub(crate) effect: Effect,
     #[serde(default)]
     pub(crate) key_valid_for: Option<Validity>,
     #[serde(default)]
     pub(crate) description: String,
-}
-
-/// What repeating a call would do. A worker cannot be asked whether a call happened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum EffectWord {
-    Read,
-    Idempotent,
-    #[default]
-    AtMostOnce,
-}
-
-impl EffectWord {
-    /// Returns the word that workers use.
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Idempotent => "idempotent",
-            Self::AtMostOnce => "at_most_once",
-        }
-    }
-
-    /// Returns the class; a key that nobody says how long it is known is known for no time.
-    pub(crate) fn class(
-        self,
-        validity: Option<Validity>,
-        place: &str,
-    ) -> Result<EffectClass, CliError> {
-        match (self, validity) {
-            (Self::Read, _) => Ok(EffectClass::Read),
-            (Self::AtMostOnce, _) => Ok(EffectClass::AtMostOnce),
-            (Self::Idempotent, Some(Validity(key_valid_for))) => {
-                Ok(EffectClass::Idempotent { key_valid_for })
-            }
-            (Self::Idempotent, None) => {
-                let message = format!("{place} is idempotent for no stated time");
-                Err(CliError::new(Code::InvalidConfig, message)
-                    .with_hint("write key_valid_for = \"24h\" or \"forever\""))
-            }
-        }
-    }
 }
 
 impl ToolSection {
@@ -133,7 +90,7 @@ impl ToolSection {
         spec.polls |= section.polls;
         spec.result_label = section.label.map_or(spec.result_label, LabelSection::label);
         spec.breaker = section.breaker.map(BreakerSection::policy).or(spec.breaker);
-        spec.cost = section.cost.map(|Usd(micros)| micros).or(spec.cost);
+        spec.cost = section.cost.map(|Dollar(micros)| micros).or(spec.cost);
         spec
     }
 }

@@ -56,7 +56,7 @@ fn a_manifest_declares_tools_and_the_configuration_has_the_last_word() {
         effect = "at_most_once"
         control = ["order"]
         timeout = "5s"
-        approval = "arguments.cents > 100"
+        approval = "args.cents > 100"
         label = { integrity = "trusted" }
         cost = 0.25
         [workers.shop.tools.by_hand]
@@ -76,7 +76,7 @@ fn a_manifest_declares_tools_and_the_configuration_has_the_last_word() {
         (Control::from_iter(["order"]), Label::TRUSTED)
     );
     assert_eq!(refund.cost, Some(250_000));
-    assert_eq!(refund.approval.as_deref(), Some("arguments.cents > 100"));
+    assert_eq!(refund.approval.as_deref(), Some("args.cents > 100"));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! What the file may say about an interface, and where it is told that it may not.
 
+use mainstay_core::{label::Integrity, retry::RetryPolicy, tool::KeyValidity};
+
 use super::super::Settings;
 use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mainstay_core::tool::RateLimit;
+use mainstay_core::tool::{EffectClass, KeyValidity, RateLimit};
 
 use super::*;
 use crate::config::file;
@@ -62,11 +62,11 @@ fn what_is_said_of_one_tool_holds_whatever_the_server_says() {
         key_valid_for = "forever"
         reversibility = "reversible"
         rate = "10/1m"
-        retry = 2
+        attempts = 2
         concurrency = 3
         control = ["to", "amount"]
-        approval = "arguments.amount > 100"
-        result_label = "trusted"
+        approval = "args.amount > 100"
+        label = { integrity = "trusted" }
         owner = "payments"
         cost = 0.002
         breaker = { failure_percent = 30, window = 10, cool_down = "1m" }
@@ -101,7 +101,7 @@ fn what_is_wrong_is_refused_with_what_would_be_right() {
             "[mcp.shop]\ncommand = [\"a\"]\n[mcp.shop.tools.x]\neffect = \"idempotent\"",
             "no stated time",
         ),
-        ("[mcp.shop]\ncommand = [\"a\"]\n[mcp.shop.tools.x]\nretry = 9", "from 1 to 3"),
+        ("[mcp.shop]\ncommand = [\"a\"]\n[mcp.shop.tools.x]\nattempts = 9", "from 1 to 3"),
     ];
     for (text, why) in table {
         let error = read(text).unwrap_err();
