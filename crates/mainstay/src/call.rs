@@ -4,17 +4,15 @@
 use std::sync::Arc;
 
 use futures::{FutureExt, future::BoxFuture};
-use mainstay_core::{
-    digest::Digest,
-    failure::StepError,
-    flow::{Access, FlowDefinition, StepDefinition, StepKind, StepOptions, Trigger},
-};
+use mainstay_core::{failure::StepError, flow::FlowDefinition};
 use mainstay_engine::{
     context::StepContext,
     program::{FlowProgram, InputError, Inputs, StepDone},
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use crate::one_step::{OneStep, no_router};
 
 /// The flow's name.
 pub(crate) const NAME: &str = "mainstay_call";
@@ -36,30 +34,20 @@ struct CallFlow {
 
 /// Returns the flow of a program that has these tools.
 pub(crate) fn program(tools: impl IntoIterator<Item = String>) -> Arc<dyn FlowProgram> {
-    let options = StepOptions { grants: tools.into_iter().collect(), ..StepOptions::default() };
-    let definition = FlowDefinition {
-        name: NAME.to_owned(),
-        version: crate::job::version(&options),
-        description: "Calls one tool by hand.".to_owned(),
-        state_schema: json!({
+    let one_step = OneStep {
+        flow: NAME,
+        description: "Calls one tool by hand.",
+        input: json!({
             "type": "object",
             "properties": {"tool": {"type": "string"}, "arguments": {"type": "object"}},
             "required": ["tool", "arguments"],
             "additionalProperties": false,
         }),
-        steps: vec![StepDefinition {
-            name: "call".into(),
-            kind: StepKind::Step,
-            access: Access::Reads,
-            trigger: Trigger::Start,
-            inputs: Vec::new(),
-            options,
-            finish: true,
-            output_schema: Value::Bool(true),
-            body: Digest::of(b"call 1"),
-            before: Vec::new(),
-        }],
+        step: "call",
+        output: Value::Bool(true),
+        body: b"call 1",
     };
+    let definition = one_step.with_tools(tools);
     Arc::new(CallFlow { definition })
 }
 
@@ -78,7 +66,7 @@ impl FlowProgram for CallFlow {
     }
 
     fn route(&self, _: usize, _: &Value, _: &Inputs) -> Result<String, StepError> {
-        Err(StepError::new("the flow has no router"))
+        Err(no_router())
     }
 
     fn run(

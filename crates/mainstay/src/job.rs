@@ -5,9 +5,8 @@ use std::sync::Arc;
 use futures::{FutureExt, future::BoxFuture};
 use mainstay_agents::job::Job;
 use mainstay_core::{
-    digest::Digest,
     failure::StepError,
-    flow::{Access, FlowDefinition, StepDefinition, StepKind, StepOptions, Trigger},
+    flow::FlowDefinition,
     plan::{self, Plan},
 };
 use mainstay_engine::{
@@ -17,7 +16,10 @@ use mainstay_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::intelligence::Intelligence;
+use crate::{
+    intelligence::Intelligence,
+    one_step::{OneStep, no_router},
+};
 
 /// The flow's name.
 pub(crate) const NAME: &str = "job";
@@ -54,39 +56,21 @@ struct JobFlow {
 
 /// Returns the flow of a program that has these tools.
 pub(crate) fn program(tools: impl IntoIterator<Item = String>) -> Arc<dyn FlowProgram> {
-    let options = StepOptions { grants: tools.into_iter().collect(), ..StepOptions::default() };
-    let definition = FlowDefinition {
-        name: NAME.to_owned(),
-        version: version(&options),
-        description: "Carries out a plan that is given as data.".to_owned(),
-        state_schema: json!({
+    let one_step = OneStep {
+        flow: NAME,
+        description: "Carries out a plan that is given as data.",
+        input: json!({
             "type": "object",
             "properties": {"plan": {"type": "object"}, "input": true, "judging": {"type": "string"}},
             "required": ["plan"],
             "additionalProperties": false,
         }),
-        steps: vec![StepDefinition {
-            name: "carry_out".into(),
-            kind: StepKind::Step,
-            access: Access::Reads,
-            trigger: Trigger::Start,
-            inputs: Vec::new(),
-            options,
-            finish: true,
-            output_schema: json!({"type": "object"}),
-            body: Digest::of(b"carry out 1"),
-            before: Vec::new(),
-        }],
+        step: "carry_out",
+        output: json!({"type": "object"}),
+        body: b"carry out 1",
     };
+    let definition = one_step.with_tools(tools);
     Arc::new(JobFlow { definition })
-}
-
-/// A program with other tools has another flow, and must not claim the runs of this one: nobody
-/// writes its version, so its number comes from the tools.
-pub(crate) fn version(options: &StepOptions) -> u32 {
-    let names: Vec<_> = options.grants.iter().map(String::as_bytes).collect();
-    let [a, b, c, ..] = *Digest::of_parts(names).as_bytes();
-    u32::from_be_bytes([0, a, b, c]) + 1
 }
 
 impl Order {
@@ -122,7 +106,7 @@ impl FlowProgram for JobFlow {
     }
 
     fn route(&self, _: usize, _: &Value, _: &Inputs) -> Result<String, StepError> {
-        Err(StepError::new("the flow has no router"))
+        Err(no_router())
     }
 
     fn run(

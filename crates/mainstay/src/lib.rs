@@ -16,6 +16,7 @@ pub mod demo;
 mod intelligence;
 mod job;
 mod models;
+mod one_step;
 pub mod prelude;
 mod remote;
 mod toolbox;
