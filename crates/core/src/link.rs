@@ -53,7 +53,7 @@ impl LinkRules {
 
 /// Returns the hosts of everything in a text that a reader's program may make a link of: whatever
 /// follows `//`, whatever the scheme, and a name that begins with `www.`.
-fn hosts(text: &str) -> impl Iterator<Item = String> {
+pub(crate) fn hosts(text: &str) -> impl Iterator<Item = String> {
     // What a reader does not see, a program that makes links does not mind either.
     let seen: String = text.chars().filter(|c| c.is_whitespace() || !is_hidden(*c)).collect();
     let seen = seen.replace('\\', "/");

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::tool::Control;
+use crate::{link, tool::Control};
 
 /// Values that a control argument may have: single values of trusted data, and words of trusted
 /// text.
@@ -60,6 +60,13 @@ impl TrustedValues {
 
     fn stands_in_text(&self, word: &str) -> bool {
         !word.is_empty() && self.texts.iter().any(|text| stands_alone(text, word))
+    }
+
+    /// Returns whether a host is one of these, or any of these links to it.
+    #[must_use]
+    pub fn link_to(&self, host: &str) -> bool {
+        let linked = |leaf: &String| link::hosts(leaf).any(|linked| linked == host);
+        self.cover(&Value::from(host)) || self.leaves.iter().any(linked)
     }
 
     /// Returns the control arguments of a call that are none of these.
@@ -156,6 +163,20 @@ mod tests {
         assert_eq!(trusted().strays(&Control::All, &arguments), ["text", "to"]);
         assert_eq!(trusted().strays(&Control::from_iter(["order", "to"]), &arguments), ["to"]);
         assert!(trusted().strays(&Control::none(), &arguments).is_empty());
+    }
+
+    #[test]
+    fn what_a_trusted_value_links_to_may_be_linked_to() {
+        let mut values = TrustedValues::default();
+        values.take(
+            &json!({ "shop": "https://partner.example/a?b=1", "note": "ask www.other.example" }),
+        );
+        for host in ["partner.example", "www.other.example"] {
+            assert!(values.link_to(host), "{host}");
+        }
+        for host in ["evil.example", "example", "artner.example", "partner.example.evil.example"] {
+            assert!(!values.link_to(host), "{host}");
+        }
     }
 
     proptest! {

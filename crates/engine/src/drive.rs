@@ -21,6 +21,7 @@ mod inner;
 pub(crate) mod migrate;
 mod models;
 mod open;
+mod origin;
 mod outcome;
 mod pipeline;
 mod recover;

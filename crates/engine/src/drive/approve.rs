@@ -1,4 +1,4 @@
-//! Asking a person for leave: everything there is to know of one call, bound to its bytes.
+//! Asking a person for an approval: everything there is to know of one call, bound to its bytes.
 
 use mainstay_core::{
     effect::EffectPosition,
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{Drive, Stop, govern::Needed};
 use crate::context::Request;
 
-/// The queue of calls that wait for leave.
+/// The queue of calls that wait for an approval.
 const APPROVAL_QUEUE: &str = "approvals";
 
 /// So many of the latest outcomes are shown as what the call may rest on.
@@ -22,7 +22,7 @@ const EVIDENCE: usize = 20;
 
 impl Drive {
     /// Parks a call until a person has said yes or no to exactly it.
-    pub(super) fn ask_leave(
+    pub(super) fn ask_approval(
         &mut self,
         request: &Request,
         spec: &ToolSpec,

@@ -1,7 +1,7 @@
-//! Between schema and budget: labels, policy, and a person's leave.
+//! Between schema and budget: labels, policy, and a person's approval.
 //!
-//! All of it narrows. A call that is neither forbidden nor in need of leave goes on; one that needs
-//! leave goes on with the leave of a person for exactly these bytes, and with no other.
+//! All of it narrows. A call that is neither forbidden nor in need of an approval goes on; one that
+//! needs an approval goes on with that of a person for exactly these bytes, and with no other.
 
 use mainstay_core::{
     approval::Bound,
@@ -10,10 +10,9 @@ use mainstay_core::{
     effect::EffectPosition,
     effects::ScopeKind,
     failure::Failure,
-    fold::{effects::EffectRecord, scopes::ScopeRecord},
+    fold::scopes::ScopeRecord,
     label::{Integrity, Label, Readers},
-    policy::{Asker, PlanSlot, Question, Ruling, Verdict},
-    provenance::TrustedValues,
+    policy::{Asker, PlanSlot, Policy, Question, Ruling, Verdict},
     review::{Decision, ReviewOutcome},
     tool::{Control, Denial, DenialReason, Reversibility, ToolSpec},
 };
@@ -23,11 +22,11 @@ use super::{Drive, Stop};
 use crate::context::Request;
 
 /// What becomes of a call before its budget is looked at.
-pub(super) enum Leave {
+pub(super) enum Governed {
     /// It may be made; what decided stands at its outcome.
-    Given(Value),
-    /// Only with a person's leave, and nobody has been asked about exactly this.
-    Needed(Box<Needed>),
+    Allowed(Value),
+    /// Only with a person's approval, and nobody has been asked about exactly this.
+    NeedsApproval(Box<Needed>),
     /// It is not made.
     Refused(Failure, Value),
 }
@@ -44,15 +43,15 @@ pub(super) struct Needed {
 }
 
 /// A call of a tool as rules see it.
-struct Sight<'a> {
-    spec: &'a ToolSpec,
-    arguments: &'a Value,
-    label: Label,
-    slot: Option<PlanSlot>,
+pub(super) struct Sight<'a> {
+    pub(super) spec: &'a ToolSpec,
+    pub(super) arguments: &'a Value,
+    pub(super) label: Label,
+    pub(super) slot: Option<PlanSlot>,
     agent: Option<String>,
 }
 
-/// Everything that asks for leave, and the strictest that policy says.
+/// Everything that calls for an approval, and the strictest that policy says.
 struct Judged {
     ruling: Ruling,
     strays: Vec<String>,
@@ -66,12 +65,12 @@ impl Drive {
     }
 
     /// Looks whether a call of a tool may be made.
-    pub(super) async fn leave(
+    pub(super) async fn govern(
         &mut self,
         request: &Request,
         spec: &ToolSpec,
         arguments: &Value,
-    ) -> Result<Leave, Stop> {
+    ) -> Result<Governed, Stop> {
         let sight = self.sight(&request.position, spec, arguments);
         let judged = match self.judge(&request.position, &sight).await? {
             Ok(judged) => judged,
@@ -83,9 +82,9 @@ impl Drive {
             return Ok(refused(sight.spec, reason, about));
         }
         if judged.reasons.is_empty() {
-            return Ok(Leave::Given(about));
+            return Ok(Governed::Allowed(about));
         }
-        self.with_leave(request, sight, judged, about)
+        self.with_approval(request, sight, judged, about)
     }
 
     fn sight<'a>(
@@ -114,24 +113,16 @@ impl Drive {
         }
     }
 
-    /// Puts the call before the rules: those of the program first, then those of the policy.
+    /// Puts the call before the rules: those of labels first, then those of the policy.
     async fn judge(
         &mut self,
         position: &EffectPosition,
         sight: &Sight<'_>,
     ) -> Result<Result<Judged, String>, Stop> {
-        let tainted = sight.label.integrity == Integrity::Untrusted;
-        let acts = sight.spec.changes_something();
-        let mut strays = Vec::new();
-        if tainted && sight.spec.reaches_out() {
-            let trusted = self.trusted_values(position).await?;
-            if let Some(why) = self.strange_links(sight, &trusted) {
-                return Ok(Err(why));
-            }
-            if acts && sight.slot.is_none() {
-                strays = trusted.strays(&sight.control(), sight.arguments);
-            }
-        }
+        let strays = match self.strays(position, sight).await? {
+            Ok(strays) => strays,
+            Err(why) => return Ok(Err(why)),
+        };
         let left = self.left(position);
         let run = &self.book.run;
         let question = Question {
@@ -147,86 +138,17 @@ impl Drive {
             left: &left,
             slot: sight.slot.as_ref(),
         };
-        let policy = self.desk.runtime.policy.as_ref();
-        let ruling = match policy.judge(&question) {
-            Ok(ruling) => ruling,
-            Err(fault) => return Ok(Err(format!("it has no ruling: {fault}"))),
-        };
-        let mut reasons = Vec::new();
-        if ruling.verdict == Verdict::RequireApproval {
-            reasons.push(ruling.because());
-        }
-        if let Some(condition) = &sight.spec.approval {
-            match policy.holds(condition, &question) {
-                Ok(true) => reasons.push(format!("the tool asks for leave when `{condition}`")),
-                Ok(false) => {}
-                Err(fault) => return Ok(Err(format!("its condition has no value: {fault}"))),
-            }
-        }
-        if !strays.is_empty() {
-            let names = strays.join("`, `");
-            reasons.push(format!("`{names}` comes from no trusted value"));
-        }
-        if tainted && sight.label.readers != Readers::Public && sight.spec.reaches_out() {
-            reasons.push("untrusted text and private data have met before it".to_owned());
-        }
-        Ok(Ok(Judged { ruling, strays, reasons }))
+        Ok(weigh(self.desk.runtime.policy.as_ref(), &question, strays))
     }
 
-    /// Text from outside must not carry a link out to a host that nobody allowed.
-    fn strange_links(&self, sight: &Sight<'_>, trusted: &TrustedValues) -> Option<String> {
-        let hosts = self.desk.runtime.links.strangers(sight.arguments);
-        let strange: Vec<_> =
-            hosts.into_iter().filter(|host| !trusted.cover(&json!(host))).collect();
-        let named = strange.join("`, `");
-        (!strange.is_empty()).then(|| {
-            format!("untrusted text links to `{named}`, which is not on the list of hosts")
-        })
-    }
-
-    /// Returns the values that a control argument at a place may have: those of trusted data that
-    /// the step has seen, what the author told the agents around it, and what a person wrote.
-    async fn trusted_values(&mut self, position: &EffectPosition) -> Result<TrustedValues, Stop> {
-        let mut values = TrustedValues::default();
-        let key = &position.step;
-        let Some(step) = self.book.run.step(key) else { return Ok(values) };
-        let mut held = vec![self.book.run.input.clone()];
-        held.extend(step.pinned.clone());
-        let definition = self.definition(key).map(|(_, definition)| definition);
-        let inputs = definition.iter().flat_map(|step| &step.inputs);
-        let produced = inputs.filter_map(|i| self.book.run.producer(key, &i.from));
-        held.extend(produced.cloned());
-        let mut told = Vec::new();
-        for effect in &step.effects {
-            match (&effect.scope, effect.held()) {
-                (Some(opened), Some(pinned)) => {
-                    told.push((pinned.clone(), opened.scope.told.clone()));
-                }
-                (None, Some(result)) => held.push(result.clone()),
-                (_, None) => {}
-            }
-            written_by_a_person(effect).into_iter().for_each(|value| values.take(&value));
-        }
-        let is_trusted = |label: &Label| label.integrity == Integrity::Trusted;
-        for held in held.iter().filter(|held| is_trusted(&held.payload.label)) {
-            values.take(&*self.book.shared(held).await?);
-        }
-        for (pinned, places) in told.iter().filter(|(held, _)| is_trusted(&held.payload.label)) {
-            let opening = self.book.shared(pinned).await?;
-            let texts = places.iter().filter_map(|at| opening.pointer(&format!("/pinned{at}")));
-            texts.for_each(|text| values.take(text));
-        }
-        Ok(values)
-    }
-
-    /// A call that needs leave: looks whether a person has given it for exactly this call.
-    fn with_leave(
+    /// A call that needs an approval: looks whether a person has given it for exactly this call.
+    fn with_approval(
         &self,
         request: &Request,
         sight: Sight<'_>,
         judged: Judged,
         mut about: Value,
-    ) -> Result<Leave, Stop> {
+    ) -> Result<Governed, Stop> {
         let arguments = request.arguments.digest();
         let policy = self.desk.runtime.policy.bundle();
         let Sight { spec, label, slot, agent, .. } = sight;
@@ -238,7 +160,7 @@ impl Drive {
             match self.heard(outcome, spec) {
                 Some(Ok(by)) if approval.bound == bound => {
                     note(&mut about, json!({ "review": approval.review_id, "by": by }));
-                    return Ok(Leave::Given(about));
+                    return Ok(Governed::Allowed(about));
                 }
                 Some(Err(why)) => return Ok(refused(spec, DenialReason::Rejected(why), about)),
                 // What was approved is another call, or was approved by whoever asked for it.
@@ -246,7 +168,7 @@ impl Drive {
             }
         }
         let (because, strays) = (judged.reasons.join("; "), judged.strays);
-        Ok(Leave::Needed(Box::new(Needed { bound, because, strays, label, slot, agent })))
+        Ok(Governed::NeedsApproval(Box::new(Needed { bound, because, strays, label, slot, agent })))
     }
 
     /// Returns who approved, or why the call is not made; `None` if the approval does not count.
@@ -272,10 +194,36 @@ impl Drive {
     }
 }
 
+/// Asks the policy, and gathers everything that calls for an approval.
+fn weigh(
+    policy: &dyn Policy,
+    question: &Question<'_>,
+    strays: Vec<String>,
+) -> Result<Judged, String> {
+    let ruling = policy.judge(question).map_err(|fault| format!("it has no ruling: {fault}"))?;
+    let (spec, label) = (question.tool, question.label);
+    let by_tool = match &spec.approval {
+        Some(condition) => {
+            let holds = policy.holds(condition, question);
+            let holds = holds.map_err(|fault| format!("its condition has no value: {fault}"))?;
+            holds.then(|| format!("the tool asks for an approval when `{condition}`"))
+        }
+        None => None,
+    };
+    let by_policy = (ruling.verdict == Verdict::RequireApproval).then(|| ruling.because());
+    let by_origin = (!strays.is_empty())
+        .then(|| format!("`{}` comes from no trusted value", strays.join("`, `")));
+    let private = label.integrity == Integrity::Untrusted && label.readers != Readers::Public;
+    let by_two = (private && spec.reaches_out())
+        .then(|| "untrusted text and private data have met before it".to_owned());
+    let reasons = [by_policy, by_tool, by_origin, by_two].into_iter().flatten().collect();
+    Ok(Judged { ruling, strays, reasons })
+}
+
 impl Sight<'_> {
-    /// What step code passes its author chose, as far as nothing is declared; of what a model passes
+    /// Which arguments decide. What step code passes its author chose, as far as nothing is declared; of what a model passes
     /// every argument decides unless the tool says which do.
-    fn control(&self) -> Control {
+    pub(super) fn control(&self) -> Control {
         match (&self.spec.control, &self.agent) {
             (Control::All, None) => Control::none(),
             (control, _) => control.clone(),
@@ -283,22 +231,9 @@ impl Sight<'_> {
     }
 }
 
-fn written_by_a_person(effect: &EffectRecord) -> Option<Value> {
-    use mainstay_core::fold::effects::Resolution;
-    let Some(Resolution::Reviewed(ReviewOutcome::Decided { decision, .. })) = &effect.resolution
-    else {
-        return None;
-    };
-    match decision {
-        Decision::Amend { subject, .. } => Some(subject.clone()),
-        Decision::Respond { text } => Some(json!(text)),
-        Decision::Approve { .. } | Decision::Reject { .. } => None,
-    }
-}
-
-fn refused(spec: &ToolSpec, reason: DenialReason, about: Value) -> Leave {
+fn refused(spec: &ToolSpec, reason: DenialReason, about: Value) -> Governed {
     let denial = Denial { tool: spec.name.clone(), reason };
-    Leave::Refused(denial.into_failure(), about)
+    Governed::Refused(denial.into_failure(), about)
 }
 
 /// What decided, as it stands at the call's outcome; nothing where no rule is loaded.
@@ -322,8 +257,8 @@ fn note(about: &mut Value, approval: Value) {
     }
 }
 
-/// The code of a call that was not made for want of leave that came too late or for another call.
-pub(super) fn leave_lost(spec: &ToolSpec) -> Failure {
-    let why = format!("the leave for `{}` does not cover this call any more", spec.name);
+/// Why a call is not made again whose approval was for another one.
+pub(super) fn approval_lost(spec: &ToolSpec) -> Failure {
+    let why = format!("the approval of `{}` does not cover this call any more", spec.name);
     Failure::permanent(Code::ToolRefused, why)
 }

@@ -1,5 +1,5 @@
 //! The single effect pipeline, for models and tools alike:
-//! grant → schema → labels, policy and a person's leave → budget → cache → rate limit → breaker →
+//! grant → schema → labels, policy and a person's approval → budget → cache → rate limit → breaker →
 //! durability of what came before, or intent → call with deadline and retries → outcome with
 //! settlement.
 
@@ -21,7 +21,7 @@ use super::{
     Drive, Stop,
     call::{Attempt, Call, CallEnd, Charge, Target},
     exchange::Sent,
-    govern::Leave,
+    govern::Governed,
     spend::NotReserved,
 };
 use crate::context::{Callee, Request};
@@ -45,13 +45,13 @@ impl Drive {
         tool: Arc<dyn Tool>,
         arguments: Value,
     ) -> Result<(), Stop> {
-        match self.leave(&request, tool.spec(), &arguments).await? {
-            Leave::Given(about) => {
+        match self.govern(&request, tool.spec(), &arguments).await? {
+            Governed::Allowed(about) => {
                 let call = self.new_call(request, Target::Tool { tool, arguments });
                 self.admit(Call { about, ..call })
             }
-            Leave::Needed(needed) => self.ask_leave(&request, tool.spec(), &needed),
-            Leave::Refused(denied, about) => self.deny_because(request, denied, about),
+            Governed::NeedsApproval(needed) => self.ask_approval(&request, tool.spec(), &needed),
+            Governed::Refused(denied, about) => self.deny_because(request, denied, about),
         }
     }
 

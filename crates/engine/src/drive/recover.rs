@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use super::{
     Drive, Stop,
     call::{Call, Target},
-    govern::{Leave, leave_lost},
+    govern::{Governed, approval_lost},
     outcome::LONGEST_WAIT,
 };
 use crate::context::{Callee, Request};
@@ -93,7 +93,7 @@ impl Drive {
     }
 
     /// Sends an action again, if it still may be made. What a person has just asked for needs no
-    /// other leave; that it was sent before makes it in doubt where it may not be.
+    /// other approval; that it was sent before makes it in doubt where it may not be.
     async fn send_again(&mut self, call: Call, intent: &Intent, asked: bool) -> Result<(), Stop> {
         let (unsure, (request, target)) = (call.unsure, call.into_request());
         let (tool, arguments) = match target {
@@ -102,13 +102,15 @@ impl Drive {
                 return self.admit(self.new_call(request, target));
             }
         };
-        let about = match self.leave(&request, tool.spec(), &arguments).await? {
-            Leave::Given(about) => about,
-            Leave::Needed(_) if asked => Value::Null,
-            Leave::Needed(_) => {
-                return self.doubt(&request, &leave_lost(tool.spec()).to_string(), intent);
+        let about = match self.govern(&request, tool.spec(), &arguments).await? {
+            Governed::Allowed(about) => about,
+            Governed::NeedsApproval(_) if asked => Value::Null,
+            Governed::NeedsApproval(_) => {
+                return self.doubt(&request, &approval_lost(tool.spec()).to_string(), intent);
             }
-            Leave::Refused(denied, _) => return self.doubt(&request, &denied.to_string(), intent),
+            Governed::Refused(denied, _) => {
+                return self.doubt(&request, &denied.to_string(), intent);
+            }
         };
         let call = self.new_call(request, Target::Tool { tool, arguments });
         self.admit(Call { about, unsure, ..call })

@@ -209,6 +209,19 @@ async fn no_link_to_a_strange_host_leaves_in_untrusted_text() {
     }
 }
 
+#[tokio::test]
+async fn a_link_that_stands_in_a_trusted_value_may_leave() {
+    for (label, told) in [(Label::TRUSTED, "sent"), (Label::UNTRUSTED, "`partner.example`")] {
+        let sends = json!({ "text": "https://partner.example/a" });
+        let start =
+            StartRun { label, ..StartRun::new("mail", json!({ "sends": sends, "reads": true })) };
+        let rig = office(&letter("a letter"), &sender(|s| s));
+        let run_id = rig.start_with(start).await;
+        let output = rig.completed(run_id).await;
+        assert!(output.as_str().unwrap().contains(told), "{output}");
+    }
+}
+
 /// Reads what only Ann may see.
 fn private() -> Arc<Probe> {
     let ann = Readers::only([Principal::new("customer:ann")]);

@@ -282,3 +282,16 @@ fn a_fork_has_a_budget_and_a_life_of_its_own() {
     assert_eq!(document["error"]["code"], "MS-5006", "{document}");
     assert_eq!(place.json(0, &["runs", "ls"])["runs"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_link_in_an_untrusted_input_leaves_only_to_a_host_of_the_file() {
+    let place = Place::new();
+    let refund = ["run", "refund", "--input", "order=https://evil.example/A-7", "cents=99"];
+    let untrusted = [&refund[..], &["--untrusted"]].concat();
+    place.json(0, &refund);
+    let denied = place.json(1, &untrusted);
+    assert_eq!(denied["error"]["code"], "MS-5009", "{denied}");
+    let hosts = "[links]\nhosts = [\"evil.example\"]\n";
+    std::fs::write(place.path().join("mainstay.toml"), hosts).unwrap();
+    place.json(0, &untrusted);
+}
