@@ -17,7 +17,7 @@ use mainstay_core::{
     label::Label,
     policy::{Policy, PolicyFault, Question, Ruling},
     port::Entropy,
-    review::{Decision, ReviewOutcome, ReviewReason},
+    review::{Decision, ReviewOutcome, ReviewReason, ReviewRequest},
     run::RunStatus,
     store::operation::DecideReview,
     tool::{EffectClass, Reversibility, ToolSpec},
@@ -105,6 +105,17 @@ async fn asked(rig: &Rig) -> RunId {
     let view = rig.drive(run_id).await;
     assert_eq!((view.row.status, waits(&view.row)), (RunStatus::Parked, vec!["review"]));
     run_id
+}
+
+/// Likewise, of a run that Ann started.
+async fn asked_by_ann(rig: &Rig) -> (RunId, ReviewRequest) {
+    let start = StartRun {
+        requested_by: Some("ann".to_owned()),
+        ..StartRun::new("pay", json!({ "number": ALONE }))
+    };
+    let run_id = rig.start_with(start).await;
+    rig.drive(run_id).await;
+    (run_id, rig.open_review(run_id).await.request)
 }
 
 fn settled(view: &RunView) -> EffectSettled {
@@ -211,13 +222,7 @@ async fn nobody_approves_an_irreversible_call_of_their_own_run() {
     for (spec, refused) in [(irreversible, true), (guarded(FOREVER), false)] {
         let pay = probe(spec);
         let rig = program(&World::memory(), pay.clone(), "rules");
-        let start = StartRun {
-            requested_by: Some("ann".to_owned()),
-            ..StartRun::new("pay", json!({ "number": ALONE }))
-        };
-        let run_id = rig.start_with(start).await;
-        rig.drive(run_id).await;
-        let review = rig.open_review(run_id).await.request;
+        let (run_id, review) = asked_by_ann(&rig).await;
         let approve = Decision::Approve { note: None };
         let decide =
             |by| rig.runtime.decide(review.review_id, review.subject_digest, approve.clone(), by);
@@ -234,13 +239,7 @@ async fn nobody_approves_an_irreversible_call_of_their_own_run() {
 async fn an_approval_of_the_requester_that_reached_the_store_all_the_same_does_not_count() {
     let pay = probe(guarded(FOREVER).with_reversibility(Reversibility::Irreversible));
     let rig = program(&World::memory(), pay.clone(), "rules");
-    let start = StartRun {
-        requested_by: Some("ann".to_owned()),
-        ..StartRun::new("pay", json!({ "number": ALONE }))
-    };
-    let run_id = rig.start_with(start).await;
-    rig.drive(run_id).await;
-    let review = rig.open_review(run_id).await.request;
+    let (run_id, review) = asked_by_ann(&rig).await;
     let decision = Decision::Approve { note: None };
     let outcome =
         ReviewOutcome::Decided { decision, by: "ann".to_owned(), at: review.expires_at.unwrap() };

@@ -7,7 +7,6 @@ use mainstay_core::secret::Secrets;
 use mainstay_engine::system::SystemClock;
 use mainstay_tools::{
     Registry,
-    http::HttpClient,
     transport::mcp::{self, McpError, Opened, Pins, Server},
 };
 
@@ -43,13 +42,7 @@ pub(crate) async fn servers(settings: &Settings) -> Result<Vec<Arc<Server>>, Cli
 fn surroundings(settings: &Settings) -> Result<mcp::Surroundings, CliError> {
     let secrets: Arc<dyn Secrets> = Arc::new(settings.secrets.clone());
     let pins = Pins::load(&settings.mcp.pins).map_err(|error| unseen(&error.into()))?;
-    Ok(mcp::Surroundings {
-        clock: Arc::new(SystemClock),
-        door: Arc::new(HttpClient::new(Arc::clone(&secrets))),
-        secrets,
-        pins: Arc::new(pins),
-        person: None,
-    })
+    Ok(mcp::Surroundings::new(Arc::new(SystemClock), secrets, pins))
 }
 
 /// Asks servers of which only the address was given what they call themselves.

@@ -39,6 +39,8 @@ use async_trait::async_trait;
 use mainstay_core::{code::Code, port::Clock, secret::Secrets, tool::Tool};
 use serde_json::Value;
 
+use crate::http::HttpClient;
+
 pub use self::{
     definition::Definition,
     door::{Door, DoorError, Method, Reply, Request},
@@ -61,6 +63,15 @@ pub struct Surroundings {
     pub door: Arc<dyn Door>,
     /// Who answers what servers ask in the middle of a call; nobody when absent.
     pub person: Option<Arc<dyn Person>>,
+}
+
+impl Surroundings {
+    /// Puts them together with the one way out over HTTP, and nobody who answers servers.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, secrets: Arc<dyn Secrets>, pins: Pins) -> Self {
+        let door = Arc::new(HttpClient::new(Arc::clone(&secrets)));
+        Self { clock, secrets, pins: Arc::new(pins), door, person: None }
+    }
 }
 
 /// Somebody who answers what a server asks in the middle of a call. Never a model.

@@ -35,7 +35,6 @@ use mainstay_providers::{
 use mainstay_store::model::MemoryStore;
 use mainstay_tools::{
     Registry, Resources,
-    http::HttpClient,
     transport::mcp::{Given, Overrides, Pins, Reach, Server, Settings, Surroundings, Trust},
 };
 use serde_json::json;
@@ -201,14 +200,7 @@ fn servers(folder: &Path, every: &Everything) -> Vec<Settings> {
 }
 
 async fn registry(servers: Vec<Settings>) -> Registry {
-    let secrets: Arc<dyn Secrets> = Arc::new(NoSecrets);
-    let around = Surroundings {
-        clock: Arc::new(SystemClock),
-        door: Arc::new(HttpClient::new(Arc::clone(&secrets))),
-        secrets,
-        pins: Arc::new(Pins::in_memory()),
-        person: None,
-    };
+    let around = Surroundings::new(Arc::new(SystemClock), Arc::new(NoSecrets), Pins::in_memory());
     let mut registry = Registry::new(Resources::new(), Arc::new(SystemClock));
     for settings in servers {
         for tool in Server::new(settings, around.clone()).open().await.unwrap().tools {

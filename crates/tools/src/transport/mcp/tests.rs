@@ -11,12 +11,9 @@ use mainstay_core::secret::{Secret, SecretRef};
 use serde_json::json;
 
 use super::*;
-use crate::{
-    http::HttpClient,
-    testing::{
-        SystemClock,
-        transport::{Bench, HOSTILE, Scene, Stage, transport_conformance},
-    },
+use crate::testing::{
+    SystemClock,
+    transport::{Bench, HOSTILE, Scene, Stage, transport_conformance},
 };
 
 /// The server of the tests at the outer border; it does what `scene.json` says.
@@ -87,14 +84,8 @@ impl Bench for Stdio {
         let folder = Folder::new();
         let absent = scene == Scene::Absent;
         fs::write(folder.0.join("scene.json"), script(scene).to_string()).unwrap();
-        let secrets: Arc<dyn Secrets> = Arc::new(NoSecrets);
-        let around = Surroundings {
-            clock: Arc::new(SystemClock),
-            door: Arc::new(HttpClient::new(Arc::clone(&secrets))),
-            secrets,
-            pins: Arc::new(Pins::in_memory()),
-            person: None,
-        };
+        let around =
+            Surroundings::new(Arc::new(SystemClock), Arc::new(NoSecrets), Pins::in_memory());
         let open = |program: &str| {
             let settings = Settings::new("peer", server(program, &folder.0));
             Server::new(settings, around.clone()).open()
