@@ -197,3 +197,36 @@ impl From<std::io::Error> for CliError {
         Self { exit: if hung_up { Exit::Ok } else { Exit::Failed }, ..told }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mainstay_core::{
+        label::{Label, Principal, Readers},
+        tool::EffectClass,
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_step_that_could_read_see_and_act_is_refused_when_the_program_starts() {
+        let reads = |name: &str, label| {
+            let spec = ToolSpec::new(name, json!({})).with_effect(EffectClass::Read);
+            spec.with_result_label(label)
+        };
+        let ann = Readers::only([Principal::new("ann")]);
+        let crm = reads("crm", Label::TRUSTED.with_readers(ann));
+        let send = ToolSpec::new("send", json!({})).with_result_label(Label::TRUSTED);
+        let specs = [reads("web", Label::UNTRUSTED), crm, send];
+        let mut flows = Flows::default();
+        flows.add(call::program(specs.iter().map(|spec| spec.name.clone())));
+        let refused = rule_of_two(&flows, &specs).unwrap_err();
+        assert_eq!(refused.code, Code::RuleOfTwo);
+        for named in ["`web`", "`crm`", "`send`", "`call`"] {
+            assert!(refused.message.contains(named), "{}", refused.message);
+        }
+        let [web, crm, send] = specs;
+        let gated = [web, crm, send.with_approval("label.untrusted")];
+        assert!(rule_of_two(&flows, &gated).is_ok());
+    }
+}
