@@ -7,6 +7,7 @@
 
 pub mod effects;
 mod fork;
+pub mod input;
 mod over;
 mod past;
 pub mod scopes;
@@ -327,8 +328,9 @@ impl Projection {
                 self.attempted(position, head, attempts, spend)?;
             }
             Entry::EffectSettled(settled) => self.settled(settled)?,
-            Entry::WaitOpened { position, head, wait, arguments, seen } => {
+            Entry::WaitOpened { position, head, wait, arguments, seen, input } => {
                 self.wait_opened(position, head, wait, arguments, *seen)?;
+                self.input_asked(position, wait, input.as_deref())?;
             }
             Entry::Advanced { amount } => self.ledger.record_advance(amount),
             Entry::Allotted { child, limits } => self.allotted(*child, limits)?,

@@ -135,6 +135,9 @@ pub enum Entry {
         /// How many outcomes of its StepRun the code had seen when it asked for this one.
         #[serde(default, skip_serializing_if = "is_zero")]
         seen: u32,
+        /// What the other side of a call asks, if that is why a person is asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<Box<InputAsked>>,
     },
     /// Spending set aside for the calls that follow.
     Advanced {
@@ -192,6 +195,15 @@ pub enum Entry {
     Rehomed(Box<Rehomed>),
     /// The run ended.
     Finished(Box<Finished>),
+}
+
+/// What the other side of a call asks before it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputAsked {
+    /// The questions, and what the transport needs to go on.
+    pub wanted: PayloadRef,
+    /// Whether the call may have acted already and goes on; otherwise it begins anew.
+    pub under_way: bool,
 }
 
 /// How an attempt at a step began.

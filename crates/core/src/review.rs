@@ -55,6 +55,8 @@ pub enum ReviewReason {
     Partial,
     /// A call may be made only once a person has approved exactly it.
     Approval,
+    /// The other side of a call asks something before it goes on.
+    Input,
 }
 
 /// What a person is shown.

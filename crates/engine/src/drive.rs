@@ -18,6 +18,7 @@ mod end;
 mod exchange;
 mod govern;
 mod inner;
+mod input;
 pub(crate) mod migrate;
 mod models;
 mod open;

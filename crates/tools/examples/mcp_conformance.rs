@@ -3,7 +3,7 @@
 //!
 //! `tools/mcp/conformance.sh` runs the suite.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use mainstay_core::{
@@ -12,7 +12,7 @@ use mainstay_core::{
     port::Clock,
     secret::{Secret, SecretRef, Secrets},
     time::Timestamp,
-    tool::{ToolCall, ToolSpec},
+    tool::{InputGiven, InputWanted, ToolCall, ToolSpec, input::InputQuestion},
 };
 use mainstay_tools::{
     http::HttpClient,
@@ -54,13 +54,23 @@ struct Defaults;
 
 #[async_trait]
 impl Person for Defaults {
-    async fn answer(&self, _server: &str, _question: &str, schema: &Value) -> Option<Value> {
-        let fields = schema.get("properties")?.as_object()?;
+    async fn answer(&self, _server: &str, question: &InputQuestion) -> Option<Value> {
+        let fields = question.schema.get("properties")?.as_object()?;
         let filled = fields
             .iter()
             .filter_map(|(name, field)| Some((name.clone(), field.get("default")?.clone())));
         Some(Value::Object(filled.collect()))
     }
+}
+
+/// Answers what a server of the newer generation asks, as the engine does after a review.
+async fn answered(wanted: InputWanted) -> InputGiven {
+    let mut answers = BTreeMap::new();
+    for (name, question) in &wanted.questions.0 {
+        let answer = Defaults.answer("suite", question).await;
+        answers.insert(name.clone(), answer.unwrap_or_default());
+    }
+    InputGiven { wanted, answers: Some(answers) }
 }
 
 /// Fills in what a schema requires.
@@ -88,6 +98,7 @@ fn call(arguments: Value, clock: &dyn Clock) -> Result<ToolCall, Failed> {
         deadline: clock.now().after(Duration::from_secs(25)),
         run_id: RunId::new(clock.now(), [0; 10]),
         position,
+        input: None,
     })
 }
 
@@ -101,12 +112,15 @@ async fn run(url: String) -> Result<(), Failed> {
         pins: Arc::new(Pins::in_memory()),
         person: Some(Arc::new(Defaults)),
     };
-    let reach = Reach::Url { url, headers: std::collections::BTreeMap::new() };
+    let reach = Reach::Url { url, headers: BTreeMap::new() };
     let opened = Server::new(Settings::new("suite", reach), around).open().await?;
     for tool in opened.tools {
         let arguments = arguments(tool.spec());
-        let answer = tool.call(call(arguments, &*clock)?).await;
-        answer.map_err(|failure| failure.to_string())?;
+        let mut made = call(arguments, &*clock)?;
+        while let Err(failure) = tool.call(made.clone()).await {
+            made.input =
+                Some(answered(*failure.wants.ok_or_else(|| failure.message.clone())?).await);
+        }
     }
     Ok(())
 }

@@ -43,6 +43,7 @@ pub(crate) fn call(arguments: Value) -> ToolCall {
         deadline: Timestamp::from_millis(60_000),
         run_id: RunId::new(Timestamp::from_millis(1), [0; 10]),
         position,
+        input: None,
     }
 }
 

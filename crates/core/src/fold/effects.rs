@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FoldError, Projection, scopes::ScopeRecord};
+use super::{FoldError, Projection, input::Input, scopes::ScopeRecord};
 use crate::{
     budget::Settlement,
     digest::Digest,
@@ -93,6 +93,9 @@ pub struct EffectRecord {
     /// What a person said of the call before it was made, if one had to be asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approval: Option<Box<Approval>>,
+    /// What the other side asked in the middle of the call, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<Box<Input>>,
     /// Tries that failed.
     pub attempts: Vec<FailedAttempt>,
     /// What became of it.
@@ -139,7 +142,8 @@ impl EffectRecord {
     #[must_use]
     pub fn has_answer(&self) -> bool {
         let approved = self.approval.as_ref().is_some_and(|approval| approval.outcome.is_some());
-        self.resolution.is_none() && self.wait.is_none() && (self.answer.is_some() || approved)
+        let heard = self.answer.is_some() || approved || self.goes_on();
+        self.resolution.is_none() && self.wait.is_none() && heard
     }
 
     /// Returns whether it may have acted and nothing has come of it yet: it was announced, or it
@@ -184,6 +188,9 @@ impl Projection {
         // A person may have asked to send again what was in doubt.
         effect.wait = None;
         effect.answer = None;
+        if let Some(input) = &mut effect.input {
+            input.announced = true;
+        }
         Ok(())
     }
 
@@ -221,6 +228,7 @@ impl Projection {
                 wait: None,
                 answer: None,
                 approval: None,
+                input: None,
                 attempts: Vec::new(),
                 resolution: None,
                 resolved_at: None,
@@ -264,6 +272,7 @@ impl Projection {
         effect.scope = settled.scope.as_ref().map(|scope| Box::new(ScopeRecord::new(scope)));
         effect.resolution = Some(resolution);
         effect.resolved_at = Some(place);
+        effect.input = None;
         Ok(())
     }
 
@@ -328,6 +337,10 @@ impl Projection {
             {
                 *wait = None;
                 approval.outcome = Some(outcome.clone());
+            }
+            Some(EffectRecord { wait, input: Some(input), .. }) if input.review_id == review => {
+                *wait = None;
+                input.outcome = Some(outcome.clone());
             }
             _ => self.resolve(&position, Resolution::Reviewed(outcome.clone())),
         }

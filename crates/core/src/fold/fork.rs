@@ -25,7 +25,7 @@ impl Projection {
             held.extend(step.pinned.as_mut());
             held.extend(step.output.as_mut());
             held.extend(step.inputs.values_mut());
-            held.extend(step.effects.iter_mut().filter_map(EffectRecord::held_mut));
+            held.extend(step.effects.iter_mut().flat_map(EffectRecord::held_mut));
         }
         held.extend(self.undoables.iter_mut().flat_map(|done| done.inputs.values_mut()));
         held
@@ -37,7 +37,7 @@ impl Projection {
         let signals = self.signals.iter().map(|(_, payload)| payload);
         let steps = self.steps.iter().flat_map(|step| {
             let own = step.pinned.iter().chain(&step.output).chain(step.inputs.values());
-            own.chain(step.effects.iter().filter_map(EffectRecord::held))
+            own.chain(step.effects.iter().flat_map(EffectRecord::all_held))
         });
         let undoables = self.undoables.iter().flat_map(|done| done.inputs.values());
         run.chain(signals).chain(steps).chain(undoables)
@@ -114,11 +114,17 @@ impl StepRun {
 }
 
 impl EffectRecord {
-    const fn held_mut(&mut self) -> Option<&mut Held> {
-        match &mut self.resolution {
+    /// What came of it, and what it asks meanwhile.
+    fn held_mut(&mut self) -> impl Iterator<Item = &mut Held> {
+        let resolved = match &mut self.resolution {
             Some(Resolution::Completed(held) | Resolution::Signalled(held)) => Some(held),
             Some(Resolution::Child { output, .. }) => output.as_mut(),
             _ => None,
-        }
+        };
+        resolved.into_iter().chain(self.input.as_mut().map(|input| &mut input.wanted))
+    }
+
+    fn all_held(&self) -> impl Iterator<Item = &Held> {
+        self.held().into_iter().chain(self.input.as_ref().map(|input| &input.wanted))
     }
 }

@@ -151,6 +151,7 @@ fn samples() -> Vec<Entry> {
             wait: timer.clone(),
             arguments: value(json!({})),
             seen: 0,
+            input: None,
         },
         Entry::Advanced { amount: Spend::ZERO },
         Entry::Allotted { child: run_id(), limits: Limits::none() },

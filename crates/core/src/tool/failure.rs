@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     code::Code,
     failure::{Failure, Retryability},
+    tool::input::InputWanted,
 };
 
 /// Whether a failed call may have acted.
@@ -37,6 +38,10 @@ pub struct ToolFailure {
     /// How long the other side asked us to wait.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<Duration>,
+    /// What a person has to say before the other side goes on. A caller that can ask does, and calls
+    /// again with the answers; for any other the call has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wants: Option<Box<InputWanted>>,
 }
 
 impl ToolFailure {
@@ -49,6 +54,7 @@ impl ToolFailure {
             retry: Retryability::Permanent,
             took_effect: TookEffect::Unknown,
             retry_after: None,
+            wants: None,
         }
     }
 
@@ -92,6 +98,14 @@ impl ToolFailure {
         self
     }
 
+    /// Says what a person has to say first. Where it may have acted, the call is under way and goes
+    /// on with the answers; where it has not, it begins anew with them.
+    #[must_use]
+    pub fn wanting(mut self, wanted: InputWanted) -> Self {
+        self.wants = Some(Box::new(wanted));
+        self
+    }
+
     /// Says how long the other side asked us to wait.
     #[must_use]
     pub const fn with_retry_after(mut self, span: Duration) -> Self {
@@ -122,7 +136,7 @@ impl ToolFailure {
     /// Returns the failure as a step sees it.
     #[must_use]
     pub fn into_failure(self) -> Failure {
-        let Self { code, message, retry, retry_after, took_effect: _ } = self;
+        let Self { code, message, retry, retry_after, took_effect: _, wants: _ } = self;
         Failure { code, message, retry, retry_after }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     time::Timestamp,
 };
 
-use super::{ToolFailure, ToolSpec};
+use super::{InputGiven, ToolFailure, ToolSpec};
 
 /// One attempt at calling a tool.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +28,8 @@ pub struct ToolCall {
     pub run_id: RunId,
     /// Where in the run.
     pub position: EffectPosition,
+    /// What a person said, where the other side asked before it would go on.
+    pub input: Option<InputGiven>,
 }
 
 /// What the other side says about an earlier call.

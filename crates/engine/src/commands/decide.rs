@@ -9,6 +9,7 @@ use mainstay_core::{
         operation::{DecideReview, Decided},
         row::ReviewFilter,
     },
+    tool::input::Questions,
 };
 
 use crate::{error::EngineError, runtime::Runtime};
@@ -17,8 +18,8 @@ impl Runtime {
     /// Decides a review, once, bound to the subject that was shown.
     ///
     /// # Errors
-    /// There is no such review, it is closed, its subject changed, the run has ended, or
-    /// whoever asked for an irreversible call would approve it themselves.
+    /// There is no such review, it is closed, its subject changed, the run has ended, whoever asked
+    /// for an irreversible call would approve it themselves, or it is no answer to what is asked.
     pub async fn decide(
         &self,
         review_id: ReviewId,
@@ -26,8 +27,12 @@ impl Runtime {
         decision: Decision,
         by: &str,
     ) -> Result<RunId, EngineError> {
-        if matches!(decision, Decision::Approve { .. }) {
-            self.refuse_own(review_id, by).await?;
+        if !matches!(decision, Decision::Reject { .. }) {
+            let found = self.store.reviews(ReviewFilter::One(review_id)).await?;
+            for row in &found {
+                refuse_own(&row.request, &decision, by)?;
+                self.refuse_no_answer(&row.request, &decision)?;
+            }
         }
         let outcome = ReviewOutcome::Decided { decision, by: by.to_owned(), at: self.clock.now() };
         let closed = |how: String| {
@@ -52,22 +57,38 @@ impl Runtime {
         }
     }
 
-    /// Nobody approves an irreversible call that they asked for; the run looks again before it acts.
-    async fn refuse_own(&self, review_id: ReviewId, by: &str) -> Result<(), EngineError> {
-        let found = self.store.reviews(ReviewFilter::One(review_id)).await?;
-        let own = found.iter().any(|row| is_own(&row.request, by));
-        if !own {
+    /// What no question asked for would be no use to the call that waits.
+    fn refuse_no_answer(
+        &self,
+        review: &ReviewRequest,
+        decision: &Decision,
+    ) -> Result<(), EngineError> {
+        if review.reason != ReviewReason::Input {
             return Ok(());
         }
-        let why = format!("`{by}` asked for this call, and it cannot be undone");
-        Err(EngineError::new(Code::OwnRequest, why)
-            .with_hint("let another person decide; `--by` names who does"))
+        let asked = review.subject.get("questions").cloned().unwrap_or_default();
+        let asked: Questions = serde_json::from_value(asked).unwrap_or_default();
+        let answered = asked.answered(decision, self.schema.as_ref());
+        answered.map(drop).map_err(|why| {
+            EngineError::new(Code::DecisionInvalid, why).with_hint(format!(
+                "`mainstay reviews show {}` has the questions and the form of each answer",
+                review.review_id
+            ))
+        })
     }
 }
 
-fn is_own(review: &ReviewRequest, by: &str) -> bool {
+/// Nobody approves an irreversible call that they asked for; the run looks again before it acts.
+fn refuse_own(review: &ReviewRequest, decision: &Decision, by: &str) -> Result<(), EngineError> {
     let said = |pointer: &str| review.subject.pointer(pointer).and_then(serde_json::Value::as_str);
-    review.reason == ReviewReason::Approval
+    let own = matches!(decision, Decision::Approve { .. })
+        && review.reason == ReviewReason::Approval
         && said("/reversibility") == Some("irreversible")
-        && said("/asked_by/requested_by") == Some(by)
+        && said("/asked_by/requested_by") == Some(by);
+    if !own {
+        return Ok(());
+    }
+    let why = format!("`{by}` asked for this call, and it cannot be undone");
+    Err(EngineError::new(Code::OwnRequest, why)
+        .with_hint("let another person decide; `--by` names who does"))
 }

@@ -76,6 +76,7 @@ impl Answer {
                 retry: f.retry,
                 took_effect: mainstay_core::tool::TookEffect::No,
                 retry_after: f.retry_after,
+                wants: None,
             }),
             Self::Denied(failure) => ToolOutcome::Denied(Denial::of(tool, &failure)),
             Self::InDoubt(failure) => ToolOutcome::InDoubt(InDoubt {

@@ -20,6 +20,14 @@ const APPROVAL_QUEUE: &str = "approvals";
 /// So many of the latest outcomes are shown as what the call may rest on.
 const EVIDENCE: usize = 20;
 
+/// What a person is asked about a call.
+pub(super) struct Asking {
+    pub(super) reason: ReviewReason,
+    pub(super) title: String,
+    pub(super) subject: Value,
+    pub(super) queue: &'static str,
+}
+
 impl Drive {
     /// Parks a call until a person has said yes or no to exactly it.
     pub(super) fn ask_approval(
@@ -28,27 +36,50 @@ impl Drive {
         spec: &ToolSpec,
         needed: &Needed,
     ) -> Result<(), Stop> {
-        // Each call that is another one than was approved has a review of its own.
-        let nth = self.book.run.position.to_be_bytes();
-        let random = self.derived(&request.position, &[b"approval", &nth[..]].concat());
-        let (now, span) = (self.book.now(), self.desk.runtime.options.approval_expires);
-        let review_id = ReviewId::new(now, random);
-        let expires_at = now.after(span);
-        let subject = self.approval_subject(request, spec, needed)?;
-        let reason = ReviewReason::Approval;
-        let review = ReviewRequest {
-            review_id,
-            position: request.position.clone(),
-            reason,
+        let asking = Asking {
+            reason: ReviewReason::Approval,
             title: format!("call `{}`?", spec.name),
-            subject_digest: Payload::of(&subject)?.digest(),
-            subject,
-            queue: APPROVAL_QUEUE.to_owned(),
-            expires_at: Some(expires_at),
+            subject: self.approval_subject(request, spec, needed)?,
+            queue: APPROVAL_QUEUE,
         };
+        let (reason, review) = (asking.reason, self.review_of(request, asking)?);
+        let (review_id, bound) = (review.review_id, Some(needed.bound));
+        self.open_review(request, Wait::Review { review_id, reason, bound }, review)
+    }
+
+    /// Makes the review of a call. Silence ends it.
+    pub(super) fn review_of(
+        &mut self,
+        request: &Request,
+        asking: Asking,
+    ) -> Result<ReviewRequest, Stop> {
+        // Whenever a call is asked about, it has a review of its own.
+        let nth = self.book.run.position.to_be_bytes();
+        let random = self.derived(&request.position, &[asking.queue.as_bytes(), &nth].concat());
+        let (now, span) = (self.book.now(), self.desk.runtime.options.approval_expires);
+        let expires_at = now.after(span);
         self.book.side.timers.push((request.position.to_string(), expires_at));
-        let wait = Wait::Review { review_id, reason, bound: Some(needed.bound) };
-        self.open_review(request, wait, review)
+        Ok(ReviewRequest {
+            review_id: ReviewId::new(now, random),
+            position: request.position.clone(),
+            reason: asking.reason,
+            title: asking.title,
+            subject_digest: Payload::of(&asking.subject)?.digest(),
+            subject: asking.subject,
+            queue: asking.queue.to_owned(),
+            expires_at: Some(expires_at),
+        })
+    }
+
+    /// Says who wants a call to be made.
+    pub(super) fn asked_by(&self, position: &EffectPosition, agent: Option<&str>) -> Value {
+        let run = &self.book.run;
+        json!({
+            "flow": run.flow.name,
+            "step": position.step.to_string(),
+            "agent": agent,
+            "requested_by": run.requested_by,
+        })
     }
 
     fn approval_subject(
@@ -71,12 +102,7 @@ impl Drive {
             "cost_micro_usd": spec.cost,
             "plan": needed.slot,
             "label": needed.label,
-            "asked_by": {
-                "flow": run.flow.name,
-                "step": request.position.step.to_string(),
-                "agent": needed.agent,
-                "requested_by": run.requested_by,
-            },
+            "asked_by": self.asked_by(&request.position, needed.agent.as_deref()),
             "evidence": self.evidence(&request.position),
             "idempotency_key": request.position.key(run.key_root).to_string(),
             "policy": self.desk.runtime.policy.bundle(),

@@ -19,11 +19,11 @@ use mainstay_core::{
     payload::Payload,
     retry::RetryPolicy,
     time::Timestamp,
-    tool::{EffectClass, TookEffect, Tool, ToolCall, ToolFailure},
+    tool::{EffectClass, InputGiven, TookEffect, Tool, ToolCall, ToolFailure},
 };
 use serde_json::Value;
 
-use super::{allowance::Draw, exchange::Sent, open::panicked};
+use super::{allowance::Draw, exchange::Sent, input::Question, open::panicked};
 use crate::{context::Request, gate, lease::Lease, runtime::Runtime};
 
 /// What is called.
@@ -50,6 +50,8 @@ pub(super) struct Call {
     pub(super) draws: Vec<Draw>,
     pub(super) admission: Option<Admission>,
     pub(super) started_at: Timestamp,
+    /// What a person answered that its other side asked before.
+    pub(super) input: Option<InputGiven>,
     /// What decided that it may be made.
     pub(super) about: Value,
     /// How long this attempt waits before it is sent.
@@ -82,7 +84,14 @@ pub(super) enum Charge {
 pub(super) enum CallEnd {
     Reply(Box<ModelReply>),
     Value(Value),
-    Failed { failure: Failure, took_effect: TookEffect, charge: Charge, onward: Onward },
+    Failed {
+        failure: Failure,
+        took_effect: TookEffect,
+        charge: Charge,
+        onward: Onward,
+    },
+    /// The other side asks what only a person can answer.
+    Asks(Box<Question>),
 }
 
 impl Call {
@@ -229,9 +238,15 @@ impl Call {
         match &mut self.target {
             Target::Model { .. } => CallEnd::unsent(),
             Target::Tool { tool, arguments } => {
-                let (arguments, attempt) = (arguments.clone(), self.attempt);
-                let (key, deadline) = (at.key, at.deadline);
-                let call = ToolCall { arguments, key, attempt, deadline, run_id, position };
+                let call = ToolCall {
+                    arguments: arguments.clone(),
+                    key: at.key,
+                    attempt: self.attempt,
+                    deadline: at.deadline,
+                    run_id,
+                    position,
+                    input: self.input.clone(),
+                };
                 let spec = tool.spec();
                 let most = spec.concurrency.map(NonZeroU32::get);
                 let _place = at.runtime.gates.seat(&gate::tool(&spec.name), most).await;
@@ -249,6 +264,10 @@ impl Call {
 fn tool_end(result: Result<Value, ToolFailure>) -> CallEnd {
     match result {
         Ok(value) => CallEnd::Value(value),
+        Err(ToolFailure { wants: Some(wanted), took_effect, code, message, retry, .. }) => {
+            let failure = Failure { code, message, retry, retry_after: None };
+            CallEnd::Asks(Box::new(Question { wanted, took_effect, failure }))
+        }
         Err(failure) => CallEnd::Failed {
             took_effect: failure.took_effect,
             charge: Charge::Call,

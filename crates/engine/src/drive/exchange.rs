@@ -110,7 +110,7 @@ impl Call {
                 self.beside = Some(Beside { attempt: second.attempt, failure, charge });
                 one
             }
-            (one, CallEnd::Reply(_) | CallEnd::Value(_)) => {
+            (one, CallEnd::Reply(_) | CallEnd::Value(_) | CallEnd::Asks(_)) => {
                 self.beside = Some(Beside::slower(second.attempt, Charge::Worst));
                 one
             }

@@ -93,15 +93,10 @@ impl Drive {
         spec: &'a ToolSpec,
         arguments: &'a Value,
     ) -> Sight<'a> {
-        let step = self.book.run.step(&position.step);
-        let around: Vec<_> = step.iter().flat_map(|step| step.scopes_around(position)).collect();
-        let inner = |found: &dyn Fn(&ScopeRecord) -> bool| {
-            around.iter().rev().find(|record| found(record)).copied()
-        };
-        let agent = inner(&|record| record.scope.kind == ScopeKind::Agent);
+        let agent = self.agent_at(position);
         // What an agent asks for inside a plan's step would not be the plan's.
         let slot = match agent {
-            None => inner(&|record| record.scope.slot.is_some()),
+            None => self.innermost(position, |record| record.scope.slot.is_some()),
             Some(_) => None,
         };
         Sight {
@@ -109,8 +104,23 @@ impl Drive {
             arguments,
             label: self.label_at(position),
             slot: slot.and_then(|record| record.scope.slot.clone()),
-            agent: agent.map(|record| record.scope.name.clone()),
+            agent: agent.map(ToOwned::to_owned),
         }
+    }
+
+    /// Returns the agent at work at a place, if one is.
+    pub(super) fn agent_at(&self, position: &EffectPosition) -> Option<&str> {
+        let agent = self.innermost(position, |record| record.scope.kind == ScopeKind::Agent);
+        agent.map(|record| record.scope.name.as_str())
+    }
+
+    fn innermost(
+        &self,
+        position: &EffectPosition,
+        fits: impl Fn(&ScopeRecord) -> bool,
+    ) -> Option<&ScopeRecord> {
+        let step = self.book.run.step(&position.step)?;
+        step.scopes_around(position).filter(|record| fits(record)).last()
     }
 
     /// Puts the call before the rules: those of labels first, then those of the policy.
@@ -157,7 +167,7 @@ impl Drive {
         let approval = record.and_then(|record| record.approval.as_ref());
         let said = approval.and_then(|approval| Some((approval, approval.outcome.as_ref()?)));
         if let Some((approval, outcome)) = said {
-            match self.heard(outcome, spec) {
+            match self.allowed_by(outcome, spec) {
                 Some(Ok(by)) if approval.bound == bound => {
                     note(&mut about, json!({ "review": approval.review_id, "by": by }));
                     return Ok(Governed::Allowed(about));
@@ -172,7 +182,11 @@ impl Drive {
     }
 
     /// Returns who approved, or why the call is not made; `None` if the approval does not count.
-    fn heard(&self, outcome: &ReviewOutcome, spec: &ToolSpec) -> Option<Result<String, String>> {
+    fn allowed_by(
+        &self,
+        outcome: &ReviewOutcome,
+        spec: &ToolSpec,
+    ) -> Option<Result<String, String>> {
         let ReviewOutcome::Decided { decision, by, .. } = outcome else {
             return Some(Err("nobody approved it in time".to_owned()));
         };

@@ -63,6 +63,7 @@ impl Drive {
                 self.settle(call, Ok(value), reasoning, about)
             }
             CallEnd::Value(value) => self.settle(call, Ok(value), None, Value::Null),
+            CallEnd::Asks(asked) => self.ask_input(call, *asked),
             CallEnd::Failed { failure, took_effect, onward, .. } => {
                 self.attempt_failed(call, failure, took_effect, onward)
             }
@@ -91,14 +92,16 @@ impl Drive {
             CallEnd::Failed { failure, .. } if failure.retry == Retryability::Retryable => {
                 Health::Ill
             }
-            CallEnd::Failed { .. } | CallEnd::Reply(_) | CallEnd::Value(_) => Health::Well,
+            CallEnd::Failed { .. } | CallEnd::Reply(_) | CallEnd::Value(_) | CallEnd::Asks(_) => {
+                Health::Well
+            }
         };
         self.desk.runtime.gates.report(&gate, admission, health, self.book.now());
     }
 
     /// A failed attempt is not an outcome: it is tried again, or it is reconciled, or it is in
     /// doubt, or it is the outcome after all.
-    fn attempt_failed(
+    pub(super) fn attempt_failed(
         &mut self,
         mut call: Call,
         failure: Failure,

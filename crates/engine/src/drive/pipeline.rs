@@ -22,6 +22,7 @@ use super::{
     call::{Attempt, Call, CallEnd, Charge, Target},
     exchange::Sent,
     govern::Governed,
+    input::Heard,
     spend::NotReserved,
 };
 use crate::context::{Callee, Request};
@@ -47,8 +48,13 @@ impl Drive {
     ) -> Result<(), Stop> {
         match self.govern(&request, tool.spec(), &arguments).await? {
             Governed::Allowed(about) => {
-                let call = self.new_call(request, Target::Tool { tool, arguments });
-                self.admit(Call { about, ..call })
+                match self.heard(&request.position, &tool.spec().name).await? {
+                    Heard::Refused(denied) => self.deny_because(request, denied, about),
+                    Heard::Go(input) => {
+                        let call = self.new_call(request, Target::Tool { tool, arguments });
+                        self.admit(Call { about, input, ..call })
+                    }
+                }
             }
             Governed::NeedsApproval(needed) => self.ask_approval(&request, tool.spec(), &needed),
             Governed::Refused(denied, about) => self.deny_because(request, denied, about),
@@ -112,6 +118,7 @@ impl Drive {
             draws: Vec::new(),
             admission: None,
             started_at: self.book.now(),
+            input: None,
             about: Value::Null,
             delay: Duration::ZERO,
             hedge_after: None,

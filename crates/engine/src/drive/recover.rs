@@ -24,6 +24,7 @@ use super::{
     Drive, Stop,
     call::{Call, Target},
     govern::{Governed, approval_lost},
+    input::Heard,
     outcome::LONGEST_WAIT,
 };
 use crate::context::{Callee, Request};
@@ -33,7 +34,7 @@ const DOUBT_QUEUE: &str = "in_doubt";
 
 impl Drive {
     /// An action that may have happened, without an outcome: what a person said decides, else what
-    /// a repeat would do.
+    /// a repeat would do. One that asked is still under way, and goes on.
     pub(super) async fn recover(&mut self, request: Request, callee: Callee) -> Result<(), Stop> {
         let Some(record) = self.book.run.effect(&request.position).cloned() else { return Ok(()) };
         let intent = self.sending(&record);
@@ -50,6 +51,10 @@ impl Drive {
                 return self.admit(self.new_call(request, target));
             }
         };
+        if record.goes_on() && !self.book.run.unwinding {
+            let call = self.new_call(request, Target::Tool { tool, arguments });
+            return self.send_again(call, &intent, false).await;
+        }
         let sent = Sent { first_sent_at: intent.first_sent_at, not_after: intent.not_after };
         match tool.spec().effect.recovery(sent, tool.spec().timeout, self.book.now()) {
             Recovery::CallAgain => {
@@ -89,6 +94,7 @@ impl Drive {
             deadline: self.book.now().after(RECONCILE_TIMEOUT),
             run_id: self.book.run.run_id,
             position: record.position.clone(),
+            input: None,
         }
     }
 
@@ -112,8 +118,12 @@ impl Drive {
                 return self.doubt(&request, &denied.to_string(), intent);
             }
         };
+        let input = match self.heard(&request.position, &tool.spec().name).await? {
+            Heard::Go(input) => input,
+            Heard::Refused(denied) => return self.doubt(&request, &denied.to_string(), intent),
+        };
         let call = self.new_call(request, Target::Tool { tool, arguments });
-        self.admit(Call { about, unsure, ..call })
+        self.admit(Call { about, input, unsure, ..call })
     }
 
     async fn reconciled(

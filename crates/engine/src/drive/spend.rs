@@ -146,7 +146,7 @@ impl Drive {
     pub(super) fn used(&self, call: &Call, end: &CallEnd) -> Settlement {
         let own = match end {
             CallEnd::Reply(reply) => self.answered(call, reply),
-            CallEnd::Value(_) => self.charged(call, call.attempt, Charge::Call),
+            CallEnd::Value(_) | CallEnd::Asks(_) => self.charged(call, call.attempt, Charge::Call),
             CallEnd::Failed { charge, .. } => self.charged(call, call.attempt, *charge),
         };
         let Some(beside) = &call.beside else { return own };

@@ -6,7 +6,7 @@ use mainstay_core::{
     failure::Failure,
     fold::steps::Phase,
     id::{ReviewId, RunId},
-    journal::{Created, Entry, Head, JournalRow, Parent},
+    journal::{Created, Entry, Head, InputAsked, JournalRow, Parent},
     payload::Payload,
     review::{ReviewReason, ReviewRequest},
     store::operation::OutboxMessage,
@@ -24,13 +24,13 @@ impl Drive {
             WaitFor::Timer(span) => {
                 let due = now.after(span);
                 self.book.side.timers.push((request.position.to_string(), due));
-                self.push_wait(&request, Wait::Timer { due })
+                self.push_wait(&request, Wait::Timer { due }, None)
             }
             WaitFor::Signal { name, within } => {
                 let until = within.map(|span| now.after(span));
                 let key = request.position.to_string();
                 self.book.side.timers.extend(until.map(|due| (key, due)));
-                self.push_wait(&request, Wait::Signal { name, until })
+                self.push_wait(&request, Wait::Signal { name, until }, None)
             }
             WaitFor::Review(wish) => {
                 let review_id = ReviewId::new(now, self.derived(&request.position, b"review"));
@@ -54,15 +54,23 @@ impl Drive {
         }
     }
 
-    fn push_wait(&mut self, request: &Request, wait: Wait) -> Result<(), Stop> {
+    fn push_wait(
+        &mut self,
+        request: &Request,
+        wait: Wait,
+        asked: Option<(InputAsked, Payload)>,
+    ) -> Result<(), Stop> {
+        let (input, wanted) = asked.unzip();
         let entry = Entry::WaitOpened {
             position: request.position.clone(),
             head: request.head.clone(),
             wait,
             arguments: request.arguments.reference(self.label_at(&request.position)),
             seen: request.seen,
+            input: input.map(Box::new),
         };
-        self.book.push(&entry, vec![request.arguments.clone()])
+        let payloads = [request.arguments.clone()].into_iter().chain(wanted).collect();
+        self.book.push(&entry, payloads)
     }
 
     pub(super) fn open_review(
@@ -73,7 +81,20 @@ impl Drive {
     ) -> Result<(), Stop> {
         self.book.side.reviews.push(review);
         self.commit_due = true;
-        self.push_wait(request, wait)
+        self.push_wait(request, wait, None)
+    }
+
+    /// Opens a review of what the other side of a call asks.
+    pub(super) fn open_input(
+        &mut self,
+        request: &Request,
+        wait: Wait,
+        review: ReviewRequest,
+        asked: (InputAsked, Payload),
+    ) -> Result<(), Stop> {
+        self.book.side.reviews.push(review);
+        self.commit_due = true;
+        self.push_wait(request, wait, Some(asked))
     }
 
     /// The parent draws the child's id and journals it before the message that starts it.
@@ -125,7 +146,7 @@ impl Drive {
             forked: None,
         };
         self.book.push(&Entry::Allotted { child: run_id, limits: child.limits }, Vec::new())?;
-        self.push_wait(&request, Wait::Child { run_id })?;
+        self.push_wait(&request, Wait::Child { run_id }, None)?;
         let at = self.book.now();
         let entry = Entry::Created(Box::new(created));
         let row = JournalRow::after(Head::EMPTY, run_id, 0, at, &entry, Vec::new())?;

@@ -25,6 +25,7 @@ mod models;
 mod outage;
 mod peer_defects;
 mod places;
+mod questions;
 mod reconcile;
 mod recovery;
 mod rig;

@@ -77,9 +77,10 @@ impl Person {
         outside: &dyn Outside,
     ) -> Decision {
         match review.reason {
-            ReviewReason::Asked | ReviewReason::Partial | ReviewReason::Approval => {
-                (self.answer)(review)
-            }
+            ReviewReason::Asked
+            | ReviewReason::Partial
+            | ReviewReason::Approval
+            | ReviewReason::Input => (self.answer)(review),
             ReviewReason::InDoubt => {
                 match (outside.find(&doubt(run_id, &review.subject)).await, self.absent) {
                     (Some(subject), _) => Decision::Amend { subject, note: None },

@@ -11,6 +11,12 @@
 //! it. What it sends is bounded in every direction: lines, results, lists, notifications, its
 //! standard error.
 //!
+//! # What only a person can answer
+//!
+//! A call that asks ends, with its questions and with what is needed to go on
+//! ([`InputWanted`](mainstay_core::tool::InputWanted)); another attempt carries the answers. So
+//! nothing is held while a person thinks.
+//!
 //! # Whether a call may have acted
 //!
 //! A call that never left is *unavailable*. One that was written and got no answer may have acted:
@@ -22,12 +28,15 @@ mod complaints;
 mod definition;
 mod door;
 mod failure;
+mod input;
 mod listing;
+mod older;
 mod pins;
 mod server;
 mod session;
 mod settings;
 mod stdio;
+mod task;
 mod ticket;
 mod tool;
 mod value;
@@ -36,7 +45,12 @@ mod web;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use mainstay_core::{code::Code, port::Clock, secret::Secrets, tool::Tool};
+use mainstay_core::{
+    code::Code,
+    port::Clock,
+    secret::Secrets,
+    tool::{Tool, input::InputQuestion},
+};
 use serde_json::Value;
 
 use crate::http::HttpClient;
@@ -61,7 +75,8 @@ pub struct Surroundings {
     pub pins: Arc<Pins>,
     /// The way out over HTTP.
     pub door: Arc<dyn Door>,
-    /// Who answers what servers ask in the middle of a call; nobody when absent.
+    /// Who answers at once what servers of the older generation ask in the middle of a call. Without
+    /// anybody they are told that they cannot ask; those of the newer generation can.
     pub person: Option<Arc<dyn Person>>,
 }
 
@@ -74,11 +89,11 @@ impl Surroundings {
     }
 }
 
-/// Somebody who answers what a server asks in the middle of a call. Never a model.
+/// Somebody who answers while a call goes on. Never a model.
 #[async_trait]
 pub trait Person: Send + Sync {
     /// Returns the answer, which fits the schema, or `None` if there is none.
-    async fn answer(&self, server: &str, question: &str, schema: &Value) -> Option<Value>;
+    async fn answer(&self, server: &str, question: &InputQuestion) -> Option<Value>;
 }
 
 /// A server's tools as they can be offered.

@@ -54,7 +54,17 @@ impl Secrets for Known {
 }
 
 pub(crate) fn around(pins: Pins) -> Surroundings {
-    let secrets: Arc<dyn Secrets> = Arc::new(Known::default());
+    with_secrets(pins, Known::default())
+}
+
+/// What knows one secret.
+pub(crate) fn with_secret(name: &str, value: &str) -> Surroundings {
+    let known = Known(BTreeMap::from([(name.to_owned(), value.to_owned())]));
+    with_secrets(Pins::in_memory(), known)
+}
+
+fn with_secrets(pins: Pins, known: Known) -> Surroundings {
+    let secrets: Arc<dyn Secrets> = Arc::new(known);
     Surroundings {
         clock: RealClock::new(),
         door: Arc::new(HttpClient::new(Arc::clone(&secrets))),
@@ -74,5 +84,6 @@ pub(crate) fn call_within(clock: &dyn Clock, span: Duration, arguments: Value) -
         deadline: clock.now().after(span),
         run_id: RunId::new(Timestamp::from_millis(1), [0; 10]),
         position,
+        input: None,
     }
 }

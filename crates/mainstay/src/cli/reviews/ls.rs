@@ -70,6 +70,7 @@ pub(super) const fn reason(reason: ReviewReason) -> &'static str {
         ReviewReason::InDoubt => "in doubt",
         ReviewReason::Partial => "not undone",
         ReviewReason::Approval => "approval",
+        ReviewReason::Input => "question",
     }
 }
 
@@ -88,7 +89,7 @@ pub(super) async fn run(shell: &Shell, args: Args) -> Result<Exit, CliError> {
         rows.iter().map(|row| {
             let request = &row.request;
             let tone = match request.reason {
-                ReviewReason::Asked | ReviewReason::Approval => Tone::Strong,
+                ReviewReason::Asked | ReviewReason::Approval | ReviewReason::Input => Tone::Strong,
                 ReviewReason::InDoubt | ReviewReason::Partial => Tone::Attention,
             };
             vec![

@@ -129,6 +129,14 @@ fn next(shell: &Shell, row: &ReviewRow) {
             shell.output.note("approve = make exactly this call, once; reject = it is not made");
             shell.output.next(format!("mainstay reviews approve|reject {id}"));
         }
+        ReviewReason::Input => {
+            shell
+                .output
+                .note("the other side asks this before it goes on; what it says is its own:");
+            shell.output.note("  respond = in words, or as JSON; amend = each answer by its name;");
+            shell.output.note("  approve = every default; reject = the call is not made");
+            shell.output.next(format!("mainstay reviews respond {id} --text …"));
+        }
         ReviewReason::Asked => shell.output.next(format!("mainstay reviews approve {id}")),
         ReviewReason::InDoubt => {
             shell.output.note("it cannot be known whether this happened; look at the other side:");

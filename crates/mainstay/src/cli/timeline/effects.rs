@@ -21,6 +21,10 @@ pub(super) fn tell(row: &JournalRow, entry: &Entry) -> Option<Told> {
             let text = format!("{} about to be sent{again}: {arguments}", name(head));
             Some(Told::of_effect(position, text))
         }
+        Entry::EffectAttempted { position, head, attempts, spend } if attempts.is_empty() => {
+            let text = format!("{} was asked something first{}", name(head), cost(spend));
+            Some(Told::of_effect(position, text))
+        }
         Entry::EffectAttempted { position, head, attempts, spend } => {
             let text = format!("{} did not succeed{}", name(head), cost(spend));
             Some(Told::of_effect(position, text).tone(Tone::Attention).details(tries(attempts)))

@@ -280,6 +280,7 @@ fn a_review_is_followed_from_the_question_to_the_decision() {
         wait: wait.clone(),
         arguments: held(&Value::Null),
         seen: 0,
+        input: None,
     };
     let decision = Decision::Reject { reason: "too\u{202e} much".into() };
     let outcome = ReviewOutcome::Decided { decision, by: "ann".into(), at: at(60_000) };

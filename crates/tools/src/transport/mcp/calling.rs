@@ -1,8 +1,6 @@
 //! One call: what travels with it, what its answer can be, what is sent after it when nobody waits
 //! any more.
 
-use std::{sync::Arc, time::Duration};
-
 use mainstay_core::{
     code::Code,
     tool::{TookEffect, ToolCall, ToolFailure},
@@ -11,17 +9,17 @@ use rmcp::{
     RoleClient,
     model::{
         CallToolRequest, CallToolRequestParams, CancelTaskParams, CancelledNotificationParam,
-        ClientRequest, CreateTaskResult, ElicitRequestParams, ElicitResult, ElicitationAction,
-        GetTaskParams, InputRequest, InputRequiredResult, InputResponses, RequestId,
-        RequestMetaObject, ServerResult, TaskPayload,
+        ClientRequest, RequestId, RequestMetaObject, ServerResult,
     },
     service::{Peer, PeerRequestOptions, ServiceError},
 };
 use serde_json::{Value, json};
 
 use super::{
-    Person, Surroundings,
+    Surroundings,
     failure::{self, Connection},
+    input::{self, Resume},
+    task,
     ticket::Ticket,
     value,
 };
@@ -31,28 +29,21 @@ const KEY: &str = "mainstay.dev/idempotency-key";
 const ATTEMPT: &str = "mainstay.dev/attempt";
 const DEADLINE: &str = "mainstay.dev/deadline";
 
-/// A server may ask so many times before it answers a call.
+/// A server may want a call so many times before it answers it.
 const MOST_ROUNDS: usize = 10;
 
-/// How often a task is looked at.
-const POLL: Duration = Duration::from_secs(1);
-const POLL_FASTEST: Duration = Duration::from_millis(50);
-const POLL_SLOWEST: Duration = Duration::from_secs(10);
+pub(super) type Called = (Result<Value, ToolFailure>, Connection);
 
-type Called = (Result<Value, ToolFailure>, Connection);
-
-const fn alive(result: Result<Value, ToolFailure>) -> Called {
+pub(super) const fn alive(result: Result<Value, ToolFailure>) -> Called {
     (result, Connection::Alive)
 }
 
 /// Makes one attempt.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the enum of another crate, which may grow")]
 pub(super) async fn call(
     peer: Peer<RoleClient>,
     tool: &str,
     call: &ToolCall,
     around: &Surroundings,
-    server: &str,
 ) -> Called {
     let arguments = match &call.arguments {
         Value::Object(arguments) => arguments.clone(),
@@ -62,41 +53,81 @@ pub(super) async fn call(
         }
     };
     let mut params = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
-    for _ in 0..MOST_ROUNDS {
-        let ticket = Ticket::default();
-        let answer = match send(&peer, params.clone(), meta(call), &ticket).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let (failure, connection) = failure::of(&error, &ticket);
-                return (Err(failure), connection);
+    if let Some(given) = &call.input {
+        let responses = input::responses(given);
+        match (input::resume(given), responses) {
+            (Ok(Resume::Task(id)), responses) => {
+                return task::go_on(&peer, id, responses, around).await;
             }
-        };
-        match answer {
-            ServerResult::CallToolResult(result) => return alive(value::of(result)),
-            ServerResult::CreateTaskResult(task) => return wait(&peer, task, around).await,
-            ServerResult::InputRequiredResult(asked) => {
-                match answers(&asked, around, server).await {
-                    Ok(given) => {
-                        params.input_responses = Some(given);
-                        params.request_state = asked.request_state;
-                    }
-                    Err(failure) => return alive(Err(failure)),
-                }
+            (Ok(Resume::Call(state)), Some(responses)) => {
+                (params.request_state, params.input_responses) = (state, Some(responses));
             }
-            _ => return alive(Err(unreadable("it is no result of a tool"))),
+            (Ok(Resume::Call(_)), None) => {
+                return alive(Err(input::unanswered("nobody answered")));
+            }
+            (Err(error), _) => {
+                return alive(Err(unreadable(&error.to_string()).without_effect()));
+            }
         }
     }
-    alive(Err(needs_a_person("the server asks again and again")))
+    ask(&peer, params, call, around).await
 }
 
-fn unreadable(why: &str) -> ToolFailure {
+/// Sends a call until it is answered, or asks what nobody has answered yet.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the enum of another crate, which may grow")]
+async fn ask(
+    peer: &Peer<RoleClient>,
+    mut params: CallToolRequestParams,
+    call: &ToolCall,
+    around: &Surroundings,
+) -> Called {
+    let mut anew = false;
+    for _ in 0..MOST_ROUNDS {
+        let ticket = Ticket::default();
+        let ended = match send(peer, params.clone(), meta(call), &ticket).await {
+            Err(error) => {
+                let (failure, connection) = failure::of(&error, &ticket);
+                (Err(failure), connection)
+            }
+            Ok(ServerResult::CallToolResult(result)) => alive(value::of(result)),
+            Ok(ServerResult::CreateTaskResult(task)) => {
+                return task::wait(peer, task, around).await;
+            }
+            Ok(ServerResult::InputRequiredResult(asked)) => {
+                let requests = asked.input_requests.unwrap_or_default();
+                let before = call.input.as_ref().filter(|_| std::mem::take(&mut anew));
+                let known = before.and_then(|given| input::known(&requests, given));
+                if !requests.is_empty() && known.is_none() {
+                    let resume = Resume::Call(asked.request_state);
+                    return alive(Err(input::wanted(&requests, &resume)));
+                }
+                // It asks nothing, or begins anew with what was answered.
+                (params.request_state, params.input_responses) = (asked.request_state, known);
+                continue;
+            }
+            Ok(_) => alive(Err(unreadable("it is no result of a tool"))),
+        };
+        if !(params.request_state.is_some() && refused(&ended)) {
+            return ended;
+        }
+        // What a call goes on with holds for minutes, and a person may take days: it begins anew.
+        (params.request_state, params.input_responses) = (None, None);
+        anew = true;
+    }
+    alive(Err(input::unanswered("the server asks again and again")))
+}
+
+/// Returns whether the server did not take what it was sent, and so did nothing.
+fn refused((ended, _): &Called) -> bool {
+    let refused = |failure: &ToolFailure| {
+        failure.code == Code::ToolArguments && failure.took_effect == TookEffect::No
+    };
+    ended.as_ref().is_err_and(refused)
+}
+
+pub(super) fn unreadable(why: &str) -> ToolFailure {
     ToolFailure::new(format!("the server's answer cannot be read: {why}"))
         .with_code(Code::McpAnswer)
-}
-
-/// A call that waits for an answer has not been carried out: the server begins anew with it.
-fn needs_a_person(asked: &str) -> ToolFailure {
-    ToolFailure::refused(format!("a person has to answer first: {asked}")).with_code(Code::McpInput)
 }
 
 fn meta(call: &ToolCall) -> RequestMetaObject {
@@ -130,16 +161,16 @@ async fn send(
 }
 
 /// What a server works on for us.
-enum Waited {
+pub(super) enum Waited {
     Request(RequestId),
     Task(String),
 }
 
 /// Tells the server when nobody waits any more: dropped at a deadline, it cancels.
-struct Waiting {
-    peer: Peer<RoleClient>,
-    what: Option<Waited>,
-    ticket: Ticket,
+pub(super) struct Waiting {
+    pub(super) peer: Peer<RoleClient>,
+    pub(super) what: Option<Waited>,
+    pub(super) ticket: Ticket,
 }
 
 impl Drop for Waiting {
@@ -161,102 +192,4 @@ impl Drop for Waiting {
             }
         });
     }
-}
-
-/// Waits for a task. Its server has taken the work on, so whatever breaks now may have been done.
-async fn wait(peer: &Peer<RoleClient>, created: CreateTaskResult, around: &Surroundings) -> Called {
-    let id = created.task.task_id.clone();
-    let mut waiting = Waiting {
-        peer: peer.clone(),
-        what: Some(Waited::Task(id.clone())),
-        ticket: Ticket::default(),
-    };
-    let mut pause = created.task.poll_interval_ms;
-    loop {
-        let wait = pause.map_or(POLL, Duration::from_millis).clamp(POLL_FASTEST, POLL_SLOWEST);
-        around.clock.sleep(wait).await;
-        let task = match peer.get_task(GetTaskParams::new(id.clone())).await {
-            Ok(answer) => answer.task,
-            Err(error) => {
-                waiting.what = None;
-                let told = format!("the server's task was lost: {}", failure::chain(&error));
-                return (Err(ToolFailure::new(told)), Connection::Lost);
-            }
-        };
-        pause = task.task.poll_interval_ms.or(pause);
-        if let Some(ended) = ended(task.payload) {
-            // A task that asks goes on waiting, so it is cancelled.
-            if ended.as_ref().err().is_none_or(|failure| failure.code != Code::McpInput) {
-                waiting.what = None;
-            }
-            return alive(ended);
-        }
-    }
-}
-
-#[expect(clippy::wildcard_enum_match_arm, reason = "the enum of another crate, which may grow")]
-fn ended(payload: TaskPayload) -> Option<Result<Value, ToolFailure>> {
-    match payload {
-        TaskPayload::Completed { result } => {
-            let read = serde_json::from_value(Value::Object(result));
-            Some(match read {
-                Ok(result) => value::of(result),
-                Err(error) => Err(unreadable(&error.to_string())),
-            })
-        }
-        TaskPayload::Failed { error } => {
-            let told = error.get("message").and_then(Value::as_str).unwrap_or("without a reason");
-            Some(Err(ToolFailure::new(format!("the server's task failed: {told}"))))
-        }
-        TaskPayload::Cancelled => Some(Err(ToolFailure::new("the server cancelled its task"))),
-        TaskPayload::InputRequired { .. } => {
-            let mut asked = needs_a_person("the server's task asks in the middle of its work");
-            asked.took_effect = TookEffect::Unknown;
-            Some(Err(asked))
-        }
-        _ => None,
-    }
-}
-
-/// Has a person answer what a server asks before it carries out a call.
-async fn answers(
-    asked: &InputRequiredResult,
-    around: &Surroundings,
-    server: &str,
-) -> Result<InputResponses, ToolFailure> {
-    let mut given = InputResponses::new();
-    for (name, request) in asked.input_requests.iter().flatten() {
-        let InputRequest::Elicitation(request) = request else {
-            return Err(needs_a_person("the server asks for more than an answer"));
-        };
-        let person = around.person.as_ref().map(Arc::clone);
-        let person = person.ok_or_else(|| needs_a_person(question(&request.params)))?;
-        let content = ask(&*person, server, &request.params).await;
-        let content = content.ok_or_else(|| needs_a_person(question(&request.params)))?;
-        let mut result = ElicitResult::new(ElicitationAction::Accept);
-        result.content = Some(content);
-        given.insert(name.clone(), serde_json::to_value(result)?);
-    }
-    Ok(given)
-}
-
-fn question(asked: &ElicitRequestParams) -> &str {
-    match asked {
-        ElicitRequestParams::FormElicitationParams { message, .. }
-        | ElicitRequestParams::UrlElicitationParams { message, .. } => message,
-        _ => "a question",
-    }
-}
-
-/// Asks a person one question. An address to open is nothing that can be answered here.
-pub(super) async fn ask(
-    person: &dyn Person,
-    server: &str,
-    asked: &ElicitRequestParams,
-) -> Option<Value> {
-    let ElicitRequestParams::FormElicitationParams { message, requested_schema, .. } = asked else {
-        return None;
-    };
-    let schema = serde_json::to_value(requested_schema).ok()?;
-    person.answer(server, message, &schema).await
 }

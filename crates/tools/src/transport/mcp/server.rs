@@ -181,8 +181,7 @@ impl Server {
         call: &ToolCall,
     ) -> Result<Value, ToolFailure> {
         let session = self.ready(tool, approved).await?;
-        let name = &self.settings.name;
-        let (result, connection) = session.call(tool, call, &self.around, name).await;
+        let (result, connection) = session.call(tool, call, &self.around).await;
         let mut link = self.link.lock().await;
         match connection {
             Connection::Alive if !session.is_gone() => link.failures = 0,

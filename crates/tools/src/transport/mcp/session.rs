@@ -8,7 +8,7 @@ use std::{
 use mainstay_core::{
     code::Code,
     secret::Secret,
-    tool::{ToolCall, ToolFailure},
+    tool::{InputWanted, ToolCall, ToolFailure},
 };
 use rmcp::{
     ClientHandler, ClientServiceExt, RoleClient,
@@ -32,7 +32,9 @@ use super::{
     Person, Surroundings, calling,
     definition::Definition,
     failure::{Connection, chain},
+    input,
     listing::{LeftOut, Listing},
+    older::Greeting,
     settings::{Given, Reach, Settings},
     stdio::{Pipes, Signs},
     web::Web,
@@ -68,11 +70,9 @@ impl ClientHandler for Client {
         let mut capabilities = ClientCapabilities::default();
         let tasks = (TASKS_EXTENSION_ID.to_owned(), serde_json::Map::new());
         capabilities.extensions = Some([tasks].into_iter().collect());
-        if self.person.is_some() {
-            let mut asks = ElicitationCapability::default();
-            asks.form = Some(FormElicitationCapability::default());
-            capabilities.elicitation = Some(asks);
-        }
+        let mut asks = ElicitationCapability::default();
+        asks.form = Some(FormElicitationCapability::default());
+        capabilities.elicitation = Some(asks);
         let name = Implementation::new("mainstay", env!("CARGO_PKG_VERSION"));
         let mut config = ClientConfig::new(capabilities, name);
         // What a greeting may name; the newer generation has none.
@@ -85,16 +85,13 @@ impl ClientHandler for Client {
         request: ElicitRequestParams,
         _context: RequestContext<RoleClient>,
     ) -> Result<ElicitResult, ErrorData> {
-        let answer = match &self.person {
-            Some(person) => calling::ask(&**person, &self.server, &request).await,
+        let asked = self.person.as_ref().zip(input::question(&request));
+        let answer = match asked {
+            Some((person, asked)) => person.answer(&self.server, &asked).await,
             None => None,
         };
-        let mut result = ElicitResult::new(match answer {
-            Some(_) => ElicitationAction::Accept,
-            None => ElicitationAction::Cancel,
-        });
-        result.content = answer;
-        Ok(result)
+        let nobody = || ElicitResult::new(ElicitationAction::Cancel);
+        Ok(answer.map_or_else(nobody, input::accepted))
     }
 
     async fn on_tool_list_changed(&self, _context: NotificationContext<RoleClient>) {
@@ -127,7 +124,7 @@ impl Session {
     ) -> Result<Self, Refused> {
         let signs = Signs::default();
         let scrub = settings.reach.scrub(&*around.secrets).await.map_err(Refused::before)?;
-        let person = around.person.clone();
+        let (person, somebody) = (around.person.clone(), around.person.is_some());
         let client = Client { server: settings.name.clone(), person, signs: signs.clone() };
         let service = match &settings.reach {
             Reach::Command { argv, env } => {
@@ -138,7 +135,7 @@ impl Session {
                 let pipes = pipes.map_err(|error| {
                     Refused::before(format!("`{program}` cannot be started: {error}"))
                 })?;
-                client.serve_with_lifecycle(pipes, lifecycle).await
+                client.serve_with_lifecycle(Greeting { inner: pipes, somebody }, lifecycle).await
             }
             Reach::Url { url, headers } => {
                 let web =
@@ -148,6 +145,7 @@ impl Session {
                 let config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
                     .reinit_on_expired_session(false);
                 let transport = StreamableHttpClientTransport::with_client(web, config);
+                let transport = Greeting { inner: transport, somebody };
                 client.serve_with_lifecycle(transport, lifecycle).await
             }
         };
@@ -222,21 +220,32 @@ impl Session {
         tool: &str,
         call: &ToolCall,
         around: &Surroundings,
-        server: &str,
     ) -> (Result<Value, ToolFailure>, Connection) {
         let peer: Peer<RoleClient> = self.service.peer().clone();
-        let (mut result, connection) = calling::call(peer, tool, call, around, server).await;
+        let (mut result, connection) = calling::call(peer, tool, call, around).await;
         if let (Err(failure), Some(ended)) = (&mut result, self.signs.ended.get()) {
             failure.message = format!("{}; the server was ended: {ended}", failure.message);
             failure.code = Code::McpAnswer;
         }
         let result = match result {
             Ok(value) => Ok(self.scrub.value(value)),
-            Err(failure) => {
-                Err(ToolFailure { message: self.scrub.text(&failure.message), ..failure })
-            }
+            Err(failure) => Err(self.without_secrets(failure)),
         };
         (result, connection)
+    }
+
+    /// What is given back with answers has to be what it was, so it must not contain a secret.
+    fn without_secrets(&self, failure: ToolFailure) -> ToolFailure {
+        let message = self.scrub.text(&failure.message);
+        let clean = |wanted: &InputWanted| !self.scrub.finds(wanted.state.to_string().as_bytes());
+        let wants = failure.wants.filter(|wanted| clean(wanted)).map(|mut wanted| {
+            for question in wanted.questions.0.values_mut() {
+                question.text = self.scrub.text(&question.text);
+                question.schema = self.scrub.value(std::mem::take(&mut question.schema));
+            }
+            wanted
+        });
+        ToolFailure { message, wants, ..failure }
     }
 }
 

@@ -59,6 +59,38 @@ def task(status, **more):
 
 
 LOOKS = []
+ASKING = []
+ANSWERS = {}
+
+
+def question(words="Which size?"):
+    form = {"type": "object", "properties": {"size": {"type": "string"}}}
+    params = {"mode": "form", "message": words, "requestedSchema": form}
+    return {"size": {"method": "elicitation/create", "params": params}}
+
+
+def ask(params, given):
+    answered, state = params.get("inputResponses"), params.get("requestState")
+    if state == "expired":
+        raise Error(-32602, "the state has expired")
+    if answered and state != "stubborn":
+        return text("size " + answered["size"]["content"]["size"])
+    token = os.environ.get("TOKEN", "") if "leak" in given else ""
+    words = "Which size?" + " " * given.get("pad", 0)
+    words += token if given.get("leak") == "question" else ""
+    kept = token if given.get("leak") == "state" else given.get("state")
+    asked = {"resultType": "input_required", "inputRequests": question(words)}
+    return {**asked, "requestState": kept} if kept else asked
+
+
+def look():
+    LOOKS.append(1)
+    if ASKING and ANSWERS:
+        done = text("size " + ANSWERS["size"]["content"]["size"])
+        return task("completed", result=done)
+    if ASKING:
+        return task("input_required", inputRequests=question())
+    return task("working") if len(LOOKS) < 3 else task("completed", result=text("done at last"))
 
 
 def act(message):
@@ -92,10 +124,14 @@ def act(message):
         sys.stdout.flush()
         os._exit(3)
     if do == "ask":
-        form = {"type": "object", "properties": {"size": {"type": "string"}}}
-        question = {"mode": "form", "message": "Which size?", "requestedSchema": form}
-        asked = {"size": {"method": "elicitation/create", "params": question}}
+        return ask(params, given)
+    if do == "ask for a model":
+        wish = {"messages": [], "maxTokens": 1}
+        asked = {"think": {"method": "sampling/createMessage", "params": wish}}
         return {"resultType": "input_required", "inputRequests": asked}
+    if do == "asking task":
+        ASKING.append(1)
+        return {"resultType": "task", **task("working")}
     if do == "task":
         return {"resultType": "task", **task("working")}
     if do == "big":
@@ -153,10 +189,12 @@ def answer(message):
     if method == "tools/call":
         return act(message)
     if method == "tasks/get":
-        LOOKS.append(1)
-        if len(LOOKS) < 3:
-            return {"resultType": "complete", **task("working")}
-        return {"resultType": "complete", **task("completed", result=text("done at last"))}
+        return {"resultType": "complete", **look()}
+    if method == "tasks/update":
+        ANSWERS.update(message["params"]["inputResponses"])
+        return {"resultType": "complete"}
+    if method == "tasks/cancel":
+        return {"resultType": "complete"}
     if method == "ping":
         return {}
     raise Error(-32601, "method not found")

@@ -190,15 +190,6 @@ async fn a_flood_of_notifications_and_complaints_is_borne() {
 }
 
 #[tokio::test]
-async fn what_only_a_person_can_answer_is_answered_by_nobody() {
-    let (shelf, folder) = shelf("asks").await;
-    let asked = act(&shelf, json!({"do": "ask"})).await.unwrap_err();
-    without_effect(&asked, Code::McpInput);
-    assert!(asked.message.contains("Which size?"), "{asked}");
-    assert_eq!(heard(&folder, "tools/call").len(), 1);
-}
-
-#[tokio::test]
 async fn a_call_that_becomes_a_task_is_looked_at_until_it_has_ended() {
     let (shelf, folder) = shelf("task").await;
     assert_eq!(act(&shelf, json!({"do": "task"})).await.unwrap(), json!("done at last"));
