@@ -140,7 +140,7 @@ codes! {
     McpDrift = 5030, Attention, "an MCP server's tool is not the one that was approved";
     McpUnseen = 5031, Config, "an MCP server cannot be reached, and its tools were never seen";
     McpPins = 5032, Config, "the pinned definitions of MCP tools cannot be used";
-    McpInput = 5033, Attention, "an MCP server asks what only a person can answer";
+    McpInput = 5033, Attention, "an MCP server asks what nobody here can answer";
     McpAnswer = 5034, Attention, "an MCP server's answer cannot be read";
     McpUnknown = 5035, User, "no MCP server or tool of that name";
     PolicyInvalid = 5040, Config, "a rule of the policy cannot be read";

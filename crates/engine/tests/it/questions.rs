@@ -280,6 +280,20 @@ async fn an_approval_covers_the_call_also_after_a_question_unless_something_chan
 }
 
 #[tokio::test]
+async fn what_is_under_way_and_not_covered_any_more_is_in_doubt() {
+    let world = World::memory();
+    let order = probe(spec("order", EffectClass::AtMostOnce).with_approval("true"), busy_shop);
+    let rig = program(&world, order.clone(), "rules");
+    let run_id = parked(&rig, ReviewReason::Approval).await;
+    rig.approve(run_id).await;
+    parked_again(&rig, run_id, ReviewReason::Input).await;
+    rig.decide(run_id, respond("L")).await;
+    let next = program(&world, order.clone(), "other rules");
+    parked_again(&next, run_id, ReviewReason::InDoubt).await;
+    assert_eq!(order.count(), 1);
+}
+
+#[tokio::test]
 async fn a_run_that_is_cancelled_while_it_is_asked_ends_and_takes_the_question_back() {
     let order = probe(spec("order", EffectClass::AtMostOnce), shop);
     let rig = program(&World::memory(), order.clone(), "rules");

@@ -114,6 +114,49 @@ fn a_tool_that_changed_is_denied_until_a_person_has_looked_at_it() {
 }
 
 #[test]
+fn what_a_server_asks_is_a_review_and_the_answer_goes_back_to_it() {
+    let place = configured("own.act", &json!({"do": "ask", "state": "kept"}));
+    assert_eq!(place.json(10, &RUN)["status"], "parked");
+    let review = place.json(0, &["reviews", "show"]);
+    assert_eq!((&review["reason"], &review["queue"]), (&json!("input"), &json!("input")));
+    assert_eq!(review["subject"]["questions"]["size"]["text"], "Which size?");
+    let shown = place.run(&["reviews", "show"]);
+    assert!(
+        shown.out.contains("Which size?") && shown.err.contains("respond = in words"),
+        "{shown:?}"
+    );
+
+    let respond = |text| ["reviews", "respond", "@last", "--text", text];
+    place.run(&respond("{\"size\": 4}")).refused(2, "MS-6002", "does not fit");
+    assert_eq!(place.json(0, &respond("L"))["decision"], "respond");
+    let done = place.json(0, &["runs", "resume", "@last"]);
+    assert_eq!(done["status"], "completed", "{done}");
+    let calls: Vec<Value> = fs::read_to_string(place.path().join("heard"))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|message| message["method"] == "tools/call")
+        .collect();
+    assert_eq!(calls.len(), 2, "asked once, answered once");
+    let (first, second) = (&calls[0]["params"], &calls[1]["params"]);
+    assert_eq!(second["inputResponses"]["size"]["content"], json!({"size": "L"}));
+    assert_eq!(second["requestState"], "kept");
+    let key = "mainstay.dev/idempotency-key";
+    assert_eq!(first["_meta"][key], second["_meta"][key], "it is the same call");
+}
+
+#[test]
+fn what_a_server_asks_and_a_person_refuses_is_not_carried_out() {
+    let place = configured("own.act", &json!({"do": "ask"}));
+    place.json(10, &RUN);
+    place.json(0, &["reviews", "reject", "@last", "--reason", "not today"]);
+    let done = place.json(1, &["runs", "resume", "@last"]);
+    assert!(done.to_string().contains("not today"), "{done}");
+    let heard = fs::read_to_string(place.path().join("heard")).unwrap();
+    assert_eq!(heard.matches("\"tools/call\"").count(), 1);
+}
+
+#[test]
 fn a_server_that_nobody_has_seen_and_that_is_not_there_is_an_error_with_a_hint() {
     let place = place("own.act", &json!({}));
     fs::write(place.path().join("mainstay.toml"), "[mcp.own]\ncommand = [\"/nothing/here\"]\n")

@@ -134,7 +134,13 @@ fn next(shell: &Shell, row: &ReviewRow) {
                 .output
                 .note("the other side asks this before it goes on; what it says is its own:");
             shell.output.note("  respond = in words, or as JSON; amend = each answer by its name;");
-            shell.output.note("  approve = every default; reject = the call is not made");
+            let under_way = row.request.subject.get("under_way") == Some(&Value::Bool(true));
+            let rejected = if under_way {
+                "it is told to stop, and may have acted"
+            } else {
+                "nothing is done"
+            };
+            shell.output.note(format!("  approve = every default; reject = {rejected}"));
             shell.output.next(format!("mainstay reviews respond {id} --text …"));
         }
         ReviewReason::Asked => shell.output.next(format!("mainstay reviews approve {id}")),
