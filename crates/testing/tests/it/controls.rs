@@ -18,7 +18,7 @@ use mainstay_testing::rig::{Setup, Stage};
 use mainstay_tools::{Registry, Resources};
 
 /// A program with one tool.
-fn with_tool(stage: &Stage, tool: impl Tool + 'static) -> Setup {
+pub(crate) fn with_tool(stage: &Stage, tool: impl Tool + 'static) -> Setup {
     let mut registry = Registry::new(Resources::default(), stage.clock());
     registry.add(Arc::new(tool) as Arc<dyn Tool>).unwrap();
     let schema = registry.schema();

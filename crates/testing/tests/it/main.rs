@@ -9,6 +9,7 @@ mod determinism;
 mod everywhere;
 mod jobs;
 mod planted;
+mod questions;
 mod sale;
 mod schedules;
 mod shapes;
