@@ -179,6 +179,9 @@ pub struct Assignment {
     /// The prompt that task and instructions were written from; each of its requests names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<PromptRef>,
+    /// Whether a model wrote it: nothing in it is the author's word then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delegated: bool,
 }
 
 impl From<Filled> for Assignment {
@@ -203,6 +206,13 @@ impl Assignment {
     #[must_use]
     pub fn expecting(mut self, expected_output: impl Into<String>) -> Self {
         self.expected_output = expected_output.into();
+        self
+    }
+
+    /// Says that a model wrote it.
+    #[must_use]
+    pub const fn by_a_model(mut self) -> Self {
+        self.delegated = true;
         self
     }
 

@@ -30,10 +30,12 @@ pub(super) async fn work(
     assignment: Assignment,
     kit: Kit,
 ) -> Result<AgentReply, Failure> {
+    let by_author = ["/assignment/task", "/assignment/instructions"];
+    let told = by_author.into_iter().filter(|_| !assignment.delegated);
     let scope = Scope::new(ScopeKind::Agent, &agent.name)
         .with_grants(agent.grants.clone())
         .with_limits(agent.limits)
-        .telling(["/assignment/task", "/assignment/instructions"]);
+        .telling(told);
     let today = Beginning::new(agent, assignment, on.as_ref(), &kit);
     let pinned = serde_json::to_value(&today).map_err(|e| unreadable(&e))?;
     let opened = on.open(scope, pinned).await?;

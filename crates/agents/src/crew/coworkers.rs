@@ -116,7 +116,7 @@ impl Coworkers {
         };
         let judges = Judges::of_member(member, self.rules.clone(), tally.clone());
         let kit = Kit { judge: judges.into_judge(), ..Kit::from(coworkers.skills()) };
-        let mut assignment = Assignment::of(&words.what).expecting(kind.expected());
+        let mut assignment = Assignment::of(&words.what).by_a_model().expecting(kind.expected());
         if !words.context.trim().is_empty() {
             assignment = assignment.with_context(Source {
                 name: format!("what {} told you", self.by.agent.role.trim()),

@@ -235,6 +235,11 @@ fn weigh(
 }
 
 impl Sight<'_> {
+    /// Returns whether a model chose the call and its arguments.
+    pub(super) const fn by_agent(&self) -> bool {
+        self.agent.is_some()
+    }
+
     /// Which arguments decide. What step code passes its author chose, as far as nothing is declared; of what a model passes
     /// every argument decides unless the tool says which do.
     pub(super) fn control(&self) -> Control {

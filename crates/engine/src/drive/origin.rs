@@ -1,7 +1,7 @@
 //! Where a call's arguments come from: what it acts on, and what its text links to.
 
 use mainstay_core::{
-    effect::EffectPosition,
+    effect::{EffectKind, EffectPosition},
     fold::effects::{EffectRecord, Resolution},
     label::{Integrity, Label},
     provenance::TrustedValues,
@@ -18,11 +18,14 @@ impl Drive {
         position: &EffectPosition,
         sight: &Sight<'_>,
     ) -> Result<Result<Vec<String>, String>, Stop> {
-        if sight.label.integrity == Integrity::Trusted || !sight.spec.reaches_out() {
+        let untrusted = sight.label.integrity == Integrity::Untrusted;
+        // A model is a stranger whatever it has read; step code is its author's.
+        let by_a_stranger = sight.by_agent() || untrusted;
+        if !by_a_stranger || !sight.spec.reaches_out() {
             return Ok(Ok(Vec::new()));
         }
         let trusted = self.trusted_values(position).await?;
-        if let Some(why) = self.strange_links(sight, &trusted) {
+        if let Some(why) = self.strange_links(sight, &trusted).filter(|_| untrusted) {
             return Ok(Err(why));
         }
         if sight.slot.is_some() || !sight.spec.changes_something() {
@@ -59,6 +62,8 @@ impl Drive {
                 (Some(opened), Some(pinned)) => {
                     told.push((pinned.clone(), opened.scope.told.clone()));
                 }
+                // What a model says, it may have made up.
+                (None, Some(_)) if effect.head.kind == EffectKind::Model => {}
                 (None, Some(result)) => held.push(result.clone()),
                 (_, None) => {}
             }

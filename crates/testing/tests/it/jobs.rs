@@ -4,6 +4,7 @@ mod attack;
 mod crashes;
 mod hostile;
 mod order;
+mod unplanned;
 
 use mainstay::prelude::*;
 use mainstay_core::plan;

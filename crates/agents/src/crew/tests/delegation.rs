@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     crew::{ASK, DELEGATE},
-    testing::asks,
+    testing::{Seen, asks},
 };
 
 fn to(coworker: &str) -> Value {
@@ -45,6 +45,14 @@ fn peer_defects_q_a_manager_has_the_work_done_by_whom_it_delegates_it_to() {
     assert_eq!((delegation.by.as_str(), delegation.to.as_str()), ("boss", "ann"));
     assert_eq!((delegation.skill.as_str(), delegation.outcome.as_str()), (DELEGATE, "found"));
     assert_eq!(output.tasks[0].tool_calls, 1);
+    let told = |name: &str| {
+        let opened = fake.seen().into_iter().find_map(|seen| match seen {
+            Seen::Opened(scope, _) if scope.name == name => Some(scope),
+            _ => None,
+        });
+        opened.unwrap().told.len()
+    };
+    assert_eq!((told("boss"), told("ann")), (2, 0), "what a model hands on is no author's word");
     assert_eq!(output.usage.total(), 60, "the delegate's turns are counted");
     assert_eq!(offered(&fake.requests()[0]), [DELEGATE, ASK], "a manager has it done");
 }

@@ -22,7 +22,7 @@ use crate::sale::{FOREVER, spec};
 
 /// By which way the attacker's words come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Result,
     Reply,
     Memory,
@@ -50,7 +50,7 @@ pub(super) fn reply(text: String) -> ModelReply {
 }
 
 /// Always emits the attacker's call: as a tool call, as text, and in whatever shape is asked for.
-struct Owned(String);
+pub(super) struct Owned(pub(super) String);
 
 #[async_trait]
 impl Provider for Owned {
@@ -87,7 +87,7 @@ impl Provider for Owned {
 }
 
 /// A tool that reads, and finds the attacker's words where it looks.
-struct LookUp(ToolSpec, String);
+pub(super) struct LookUp(pub(super) ToolSpec, pub(super) String);
 
 #[async_trait]
 impl Tool for LookUp {
@@ -105,21 +105,26 @@ impl Tool for LookUp {
 
 /// One attack on one task.
 #[derive(Debug, Clone, Copy)]
-struct Attack {
+pub(super) struct Attack {
     way: Way,
     tool: usize,
     wording: usize,
 }
 
 impl Attack {
-    fn all() -> impl Iterator<Item = Self> {
+    pub(super) fn all() -> impl Iterator<Item = Self> {
         let of = |way| {
             (0..10).flat_map(move |tool| (0..5).map(move |wording| Self { way, tool, wording }))
         };
         WAYS.into_iter().flat_map(of)
     }
 
-    fn words_by(self, way: Way) -> String {
+    /// Returns the tool that the attacker wants to be called.
+    pub(super) const fn tool(self) -> &'static str {
+        ACTING[self.tool]
+    }
+
+    pub(super) fn words_by(self, way: Way) -> String {
         let words = WORDINGS[self.wording].replace("TOOL", ACTING[self.tool]);
         if self.way == way { words } else { "nothing to report".to_owned() }
     }
@@ -152,7 +157,7 @@ impl Attack {
             Setup::default()
                 .with_flow::<Work>()
                 .with_tools(Arc::new(registry), schema)
-                .with_provider(Arc::new(Owned(ACTING[self.tool].to_owned())))
+                .with_provider(Arc::new(Owned(self.tool().to_owned())))
                 .with_default_model("owned:m".parse().unwrap())
                 .with_person(cautious())
         })
