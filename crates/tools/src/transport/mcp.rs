@@ -23,6 +23,7 @@
 //! a dead server, a lost connection, an HTTP 5xx leave that unknown, and nothing here sends
 //! anything twice.
 
+mod augmented;
 mod calling;
 mod complaints;
 mod definition;

@@ -16,7 +16,7 @@ use rmcp::{
 use serde_json::{Value, json};
 
 use super::{
-    Surroundings,
+    Surroundings, augmented,
     failure::{self, Connection},
     input::{self, Resume},
     task,
@@ -84,7 +84,11 @@ async fn ask(
     let mut anew = false;
     for _ in 0..MOST_ROUNDS {
         let ticket = Ticket::default();
-        let ended = match send(peer, params.clone(), meta(call), &ticket).await {
+        let answer = send(peer, params.clone(), meta(call), &ticket).await;
+        if augmented::is_wanted(peer, &answer) {
+            return augmented::call(peer, &params, meta(call), around).await;
+        }
+        let ended = match answer {
             Err(error) => {
                 let (failure, connection) = failure::of(&error, &ticket);
                 (Err(failure), connection)

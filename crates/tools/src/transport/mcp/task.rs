@@ -73,8 +73,7 @@ async fn look(
         ticket: Ticket::default(),
     };
     loop {
-        let wait = pause.map_or(POLL, Duration::from_millis).clamp(POLL_FASTEST, POLL_SLOWEST);
-        around.clock.sleep(wait).await;
+        around.clock.sleep(self::pause(pause.map(Duration::from_millis))).await;
         let task = match peer.get_task(GetTaskParams::new(id.clone())).await {
             Ok(answer) => answer.task,
             Err(error) => {
@@ -94,7 +93,12 @@ async fn look(
     }
 }
 
-fn lost(error: &ServiceError) -> Called {
+/// How long is waited between two looks.
+pub(super) fn pause(wished: Option<Duration>) -> Duration {
+    wished.unwrap_or(POLL).clamp(POLL_FASTEST, POLL_SLOWEST)
+}
+
+pub(super) fn lost(error: &ServiceError) -> Called {
     let told = format!("the server's task was lost: {}", failure::chain(error));
     (Err(ToolFailure::new(told)), Connection::Lost)
 }

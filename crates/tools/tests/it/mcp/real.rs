@@ -36,6 +36,16 @@ async fn a_server_of_the_older_generation_is_called_over_streamable_http() {
     assert!(done.as_str().unwrap().contains("completed"), "{done}");
 }
 
+#[tokio::test]
+async fn a_tool_of_the_older_generation_that_is_only_called_as_a_task_is() {
+    for reach in [node("everything", &[]), Listening::everything().reach()] {
+        let shelf = Shelf::open(Settings::new("every", reach)).await;
+        let topic = json!({"topic": "boxes", "ambiguous": true});
+        let told = shelf.call("every.simulate-research-query", topic).await.unwrap();
+        assert!(told.as_str().unwrap().contains("Research Report: boxes"), "{told}");
+    }
+}
+
 const PYTHON: &str = r#"
 import sys
 from mcp.server.mcpserver import MCPServer

@@ -59,6 +59,7 @@ def task(status, **more):
 
 
 LOOKS = []
+ASKED_FOR = []
 ASKING = []
 ANSWERS = {}
 
@@ -83,8 +84,14 @@ def ask(params, given):
     return {**asked, "requestState": kept} if kept else asked
 
 
+def older_task(status):
+    return {"taskId": "t1", "status": status, "ttl": None, "pollInterval": 50}
+
+
 def look():
     LOOKS.append(1)
+    if ASKED_FOR:
+        return older_task(ASKED_FOR[-1])
     if ASKING and ANSWERS:
         done = text("size " + ANSWERS["size"]["content"]["size"])
         return task("completed", result=done)
@@ -129,6 +136,11 @@ def act(message):
         wish = {"messages": [], "maxTokens": 1}
         asked = {"think": {"method": "sampling/createMessage", "params": wish}}
         return {"resultType": "input_required", "inputRequests": asked}
+    if do == "only as a task":
+        if "task" not in params:
+            raise Error(-32601, "act requires task augmentation (taskSupport: 'required')")
+        ASKED_FOR.append(given.get("ends", "working"))
+        return {"task": older_task("working")}
     if do == "asking task":
         ASKING.append(1)
         return {"resultType": "task", **task("working")}
@@ -189,7 +201,9 @@ def answer(message):
     if method == "tools/call":
         return act(message)
     if method == "tasks/get":
-        return {"resultType": "complete", **look()}
+        return look() if ASKED_FOR else {"resultType": "complete", **look()}
+    if method == "tasks/result":
+        return text("done as a task")
     if method == "tasks/update":
         ANSWERS.update(message["params"]["inputResponses"])
         return {"resultType": "complete"}

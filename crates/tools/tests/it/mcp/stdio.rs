@@ -196,3 +196,26 @@ async fn a_call_that_becomes_a_task_is_looked_at_until_it_has_ended() {
     assert_eq!(heard(&folder, "tasks/get").len(), 3);
     assert_eq!(heard(&folder, "tools/call").len(), 1);
 }
+
+#[tokio::test]
+async fn a_task_that_was_asked_for_ends_as_its_server_says() {
+    let (shelf, folder) = shelf("augmented").await;
+    let only = |ends: &str| json!({"do": "only as a task", "ends": ends});
+    assert_eq!(act(&shelf, only("completed")).await.unwrap(), json!("done as a task"));
+    let calls = heard(&folder, "tools/call");
+    assert_eq!((calls.len(), &calls[1]["params"]["task"]), (2, &json!({})));
+    let key = "mainstay.dev/idempotency-key";
+    assert_eq!(calls[0]["params"]["_meta"][key], calls[1]["params"]["_meta"][key]);
+    let failed = act(&shelf, only("failed")).await.unwrap_err();
+    unknown(&failed);
+    assert!(failed.message.contains("task is failed"), "{failed}");
+}
+
+#[tokio::test]
+async fn a_task_that_was_asked_for_and_that_nobody_waits_for_is_cancelled() {
+    let (shelf, folder) = shelf("augmented-late").await;
+    let endless = json!({"do": "only as a task", "ends": "working"});
+    let late = shelf.call_within(Duration::from_secs(1), "own.act", endless).await.unwrap_err();
+    assert_eq!((late.code, late.took_effect), (Code::ToolTimedOut, TookEffect::Unknown));
+    assert_eq!(hears(&folder, "tasks/cancel").await["params"]["taskId"], json!("t1"));
+}
