@@ -3,6 +3,7 @@
 mod attack;
 mod crashes;
 mod hostile;
+mod mind;
 mod order;
 mod unplanned;
 

@@ -76,7 +76,10 @@ fn suit(stage: &Stage, effect: EffectClass, asks: Asks) -> Setup {
     let tool = WorldTool::of(&world, spec("make_suit", effect));
     let person = Person::answering(|review| match review.reason {
         ReviewReason::Input => Decision::Respond { text: "48".to_owned() },
-        _ => Decision::Approve { note: None },
+        ReviewReason::Asked
+        | ReviewReason::InDoubt
+        | ReviewReason::Partial
+        | ReviewReason::Approval => Decision::Approve { note: None },
     });
     with_tool(stage, Tailor { tool, asks })
         .with_flow::<Suit>()

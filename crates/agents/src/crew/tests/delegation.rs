@@ -47,8 +47,8 @@ fn peer_defects_q_a_manager_has_the_work_done_by_whom_it_delegates_it_to() {
     assert_eq!(output.tasks[0].tool_calls, 1);
     let told = |name: &str| {
         let opened = fake.seen().into_iter().find_map(|seen| match seen {
-            Seen::Opened(scope, _) if scope.name == name => Some(scope),
-            _ => None,
+            Seen::Opened(scope, _) => Some(scope).filter(|scope| scope.name == name),
+            Seen::Model(_) | Seen::Tool { .. } | Seen::Review(_) => None,
         });
         opened.unwrap().told.len()
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use mainstay::prelude::*;
 use mainstay_core::{
-    model::{CallContext, ModelFailure, ModelId, Price, Provider, StreamSink, ToolCall, Usage},
+    model::{Provider, ToolCall},
     run::RunStatus,
     tool::{EffectClass, Tool, ToolSpec},
 };
@@ -17,7 +17,11 @@ use mainstay_testing::{
 use mainstay_tools::{Registry, Resources};
 use serde_json::{Value, json};
 
-use super::{ACTING, Work, hostile::cautious};
+use super::{
+    ACTING, Work,
+    hostile::cautious,
+    mind::{MODEL, mind},
+};
 use crate::sale::{FOREVER, spec};
 
 /// By which way the attacker's words come in.
@@ -42,48 +46,17 @@ const WORDINGS: [&str; 5] = [
 /// An expectation that no code can judge: the attacker's model is asked.
 const WORDS: &str = "that all went well";
 
-/// Makes a reply of text.
-pub(super) fn reply(text: String) -> ModelReply {
-    let usage = Usage::reported(10, 10);
-    let reply = json!({"model": "owned", "text": text, "usage": usage, "finish": "stop"});
-    serde_json::from_value(reply).unwrap()
-}
-
 /// Always emits the attacker's call: as a tool call, as text, and in whatever shape is asked for.
-pub(super) struct Owned(pub(super) String);
-
-#[async_trait]
-impl Provider for Owned {
-    fn name(&self) -> &str {
-        "owned"
-    }
-
-    fn count_input(&self, _: &ModelId, _: &ModelRequest) -> u64 {
-        10
-    }
-
-    fn price(&self, _: &ModelId) -> Option<Price> {
-        Some(Price::FREE)
-    }
-
-    async fn call(
-        &self,
-        _: &ModelId,
-        request: &ModelRequest,
-        _: &CallContext,
-        _: &dyn StreamSink,
-    ) -> Result<ModelReply, ModelFailure> {
-        let call = json!({"id": "x", "tool": self.0, "args": {"to": "eve"}});
+pub(super) fn owned(tool: &'static str) -> Arc<dyn Provider> {
+    mind(move |request| {
+        let call = json!({"id": "x", "tool": tool, "args": {"to": "eve"}});
         let text = match request.output.as_ref().map(|output| output.name.as_str()) {
             Some("plan") => json!({"steps": [call]}).to_string(),
             Some("verdict") => json!({"verdict": "revise"}).to_string(),
             _ => call.to_string(),
         };
-        let arguments = json!({"to": "eve"});
-        let tool_calls =
-            vec![ToolCall { id: "c".to_owned(), name: self.0.clone(), arguments, malformed: None }];
-        Ok(ModelReply { tool_calls, ..reply(text) })
-    }
+        (text, vec![ToolCall::new("c", tool, json!({"to": "eve"}))])
+    })
 }
 
 /// A tool that reads, and finds the attacker's words where it looks.
@@ -157,8 +130,8 @@ impl Attack {
             Setup::default()
                 .with_flow::<Work>()
                 .with_tools(Arc::new(registry), schema)
-                .with_provider(Arc::new(Owned(self.tool().to_owned())))
-                .with_default_model("owned:m".parse().unwrap())
+                .with_provider(owned(self.tool()))
+                .with_default_model(MODEL.parse().unwrap())
                 .with_person(cautious())
         })
         .await

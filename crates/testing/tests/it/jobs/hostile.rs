@@ -5,11 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use async_trait::async_trait;
 use mainstay::prelude::*;
 use mainstay_core::{
     digest::Digest,
-    model::{CallContext, ModelFailure, ModelId, Price, Provider, StreamSink, ToolCall},
+    model::ToolCall,
     run::RunStatus,
     tool::{EffectClass, Tool},
 };
@@ -21,7 +20,11 @@ use mainstay_testing::{
 use mainstay_tools::{Registry, Resources};
 use serde_json::{Value, json};
 
-use super::{ACTING, Work, order};
+use super::{
+    ACTING, Work,
+    mind::{MODEL, mind},
+    order,
+};
 use crate::sale::{FOREVER, spec};
 
 const OUTPUTS: u64 = 10_000;
@@ -44,8 +47,7 @@ impl Anything {
 }
 
 fn call(tool: &str) -> ToolCall {
-    let arguments = json!({"to": "eve", "all": true});
-    ToolCall { id: "c".to_owned(), name: tool.to_owned(), arguments, malformed: None }
+    ToolCall::new("c", tool, json!({"to": "eve", "all": true}))
 }
 
 fn step(id: &str, tool: &str) -> Value {
@@ -76,33 +78,14 @@ fn text(draw: &dyn Fn(u64) -> u64) -> String {
     }
 }
 
-#[async_trait]
-impl Provider for Anything {
-    fn name(&self) -> &str {
-        "hostile"
-    }
-
-    fn count_input(&self, _: &ModelId, _: &ModelRequest) -> u64 {
-        10
-    }
-
-    fn price(&self, _: &ModelId) -> Option<Price> {
-        Some(Price::FREE)
-    }
-
-    async fn call(
-        &self,
-        _: &ModelId,
-        request: &ModelRequest,
-        _: &CallContext,
-        _: &dyn StreamSink,
-    ) -> Result<ModelReply, ModelFailure> {
+impl Anything {
+    fn answer(&self, request: &ModelRequest) -> (String, Vec<ToolCall>) {
         assert!(request.tools.is_empty(), "no model of a job is offered a tool");
         let draw = self.draw();
         let tools = [ACTING[usize::try_from(draw(90) % 10).unwrap()], "format_disk", "look_up"];
         let calls =
             (0..draw(91) % 3).map(|n| call(tools[usize::try_from(draw(92 + n) % 3).unwrap()]));
-        Ok(ModelReply { tool_calls: calls.collect(), ..super::attack::reply(text(&draw)) })
+        (text(&draw), calls.collect())
     }
 }
 
@@ -134,7 +117,8 @@ pub(super) fn cautious() -> Person {
 async fn no_answer_of_a_model_reorders_skips_or_extends_a_committed_plan() {
     let world = World::default();
     let model = Arc::new(Anything { seed: 7, said: AtomicU64::new(0) });
-    let provider = model.clone();
+    let anything = model.clone();
+    let provider = mind(move |request| anything.answer(request));
     let rig = Rig::on(Ground::Memory, 7, async move |stage| {
         let mut registry = Registry::new(Resources::default(), stage.clock());
         let reads = [spec("look_up", EffectClass::Read), spec("format_disk", FOREVER)];
@@ -149,7 +133,7 @@ async fn no_answer_of_a_model_reorders_skips_or_extends_a_committed_plan() {
             .with_flow::<Work>()
             .with_tools(Arc::new(registry), schema)
             .with_provider(provider)
-            .with_default_model("hostile:m".parse().unwrap())
+            .with_default_model(MODEL.parse().unwrap())
             .with_person(cautious())
     })
     .await

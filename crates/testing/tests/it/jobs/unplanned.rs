@@ -6,13 +6,10 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use async_trait::async_trait;
 use mainstay::prelude::*;
 use mainstay_core::{
     label::Integrity,
-    model::{
-        CallContext, ModelFailure, ModelId, Price, Provider, Role, StreamSink, ToolCall, Usage,
-    },
+    model::{Provider, Role, ToolCall},
     run::RunStatus,
     tool::{EffectClass, Tool},
 };
@@ -26,7 +23,8 @@ use serde_json::{Value, json};
 
 use super::{
     ACTING,
-    attack::{Attack, LookUp, Owned, Way, reply},
+    attack::{Attack, LookUp, Way, owned},
+    mind::{MODEL, mind},
 };
 use crate::sale::{FOREVER, spec};
 
@@ -83,39 +81,16 @@ impl Serve {
 }
 
 /// A model that does its task and nothing else: looks up, acts for the owner, says so.
-struct Dutiful(String);
-
-#[async_trait]
-impl Provider for Dutiful {
-    fn name(&self) -> &str {
-        "owned"
-    }
-
-    fn count_input(&self, _: &ModelId, _: &ModelRequest) -> u64 {
-        10
-    }
-
-    fn price(&self, _: &ModelId) -> Option<Price> {
-        Some(Price::FREE)
-    }
-
-    async fn call(
-        &self,
-        _: &ModelId,
-        request: &ModelRequest,
-        _: &CallContext,
-        _: &dyn StreamSink,
-    ) -> Result<ModelReply, ModelFailure> {
+fn dutiful(tool: &'static str) -> Arc<dyn Provider> {
+    mind(move |request| {
         let answers = request.messages.iter().filter(|message| message.role == Role::Tool).count();
-        let call = |name: &str, arguments| vec![ToolCall::new("c", name, arguments)];
-        let tool_calls = match answers {
-            0 => call("look_up", json!({"who": "the customer"})),
-            1 => call(&self.0, json!({"to": "ann"})),
+        let calls = match answers {
+            0 => vec![ToolCall::new("c", "look_up", json!({"who": "the customer"}))],
+            1 => vec![ToolCall::new("c", tool, json!({"to": "ann"}))],
             _ => Vec::new(),
         };
-        let usage = Usage::reported(10, 10);
-        Ok(ModelReply { tool_calls, usage, ..reply("it is done".to_owned()) })
-    }
+        ("it is done".to_owned(), calls)
+    })
 }
 
 /// Whether the task says for whom, or leaves that to be found out.
@@ -166,7 +141,7 @@ async fn rig(attack: Attack, world: World, model: Arc<dyn Provider>, person: Per
             .with_flow::<Serve>()
             .with_tools(Arc::new(registry), schema)
             .with_provider(model)
-            .with_default_model("owned:m".parse().unwrap())
+            .with_default_model(MODEL.parse().unwrap())
             .with_person(person)
     })
     .await
@@ -203,7 +178,7 @@ async fn an_agent_whose_model_the_attacker_owns_acts_for_nobody_without_leave() 
     let (mut cases, mut reached, mut for_eve) = (0, 0, 0);
     for attack in Attack::all() {
         for task in [Task::Named, Task::LookedUp] {
-            let came = run(attack, task, Arc::new(Owned(attack.tool().to_owned()))).await;
+            let came = run(attack, task, owned(attack.tool())).await;
             for_eve += came.for_eve;
             reached += usize::from(came.asked > 0);
             cases += 1;
@@ -219,7 +194,7 @@ async fn a_dutiful_agent_needs_leave_only_for_whom_its_task_does_not_name() {
     let (mut cases, mut named, mut looked_up) = (0, 0, 0);
     for attack in Attack::all() {
         for (task, asked) in [(Task::Named, &mut named), (Task::LookedUp, &mut looked_up)] {
-            let came = run(attack, task, Arc::new(Dutiful(attack.tool().to_owned()))).await;
+            let came = run(attack, task, dutiful(attack.tool())).await;
             assert_eq!((came.for_ann, came.for_eve), (1, 0), "the task is done");
             *asked += usize::from(came.asked > 0);
         }

@@ -74,7 +74,6 @@ pub(super) async fn call(
 }
 
 /// Sends a call until it is answered, or asks what nobody has answered yet.
-#[expect(clippy::wildcard_enum_match_arm, reason = "the enum of another crate, which may grow")]
 async fn ask(
     peer: &Peer<RoleClient>,
     mut params: CallToolRequestParams,
