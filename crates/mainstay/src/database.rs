@@ -135,24 +135,21 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// A password stands between the first colon and the last `@` of the authority, or in the query.
+/// A password stands between the first colon and the last `@`, or in the query. Somebody may have
+/// written it with a `/` or a `?` in it, which ends the authority for everybody else.
 fn without_password(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-    let (authority, path) = match rest.find(['/', '?']) {
-        Some(end) => rest.split_at(end),
-        None => (rest, ""),
-    };
-    let authority = match authority.rsplit_once('@') {
+    let rest = match rest.rsplit_once('@') {
         Some((who, host)) => {
             format!("{}@{host}", who.split_once(':').map_or(who, |(user, _)| user))
         }
-        None => authority.to_owned(),
+        None => rest.to_owned(),
     };
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let (path, query) = rest.split_once('?').unwrap_or((&rest, ""));
     let open = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("password="));
     let open = open.collect::<Vec<_>>().join("&");
     let mark = if open.is_empty() { "" } else { "?" };
-    format!("{scheme}://{authority}{path}{mark}{open}")
+    format!("{scheme}://{path}{mark}{open}")
 }
 
 #[cfg(test)]
@@ -165,6 +162,8 @@ mod tests {
             ("postgres://ann:se:cr@et@db/main", "postgres://ann@db/main"),
             ("postgres://db/main?host=/run&password=secret", "postgres://db/main?host=/run"),
             ("postgresql://ann@db", "postgresql://ann@db"),
+            ("postgres://ann:se/cr?et@db:1/main?host=/run", "postgres://ann@db:1/main?host=/run"),
+            ("postgres://ann:se@cr/et@db/main", "postgres://ann@db/main"),
         ] {
             assert_eq!(DatabaseUrl::read(url).unwrap().to_string(), shown);
         }

@@ -96,8 +96,7 @@ pub(super) fn read(
     for (variable, value) in variables {
         if let Some(path) = path_of(variable) {
             let overlay = nested(&path, value_of(value));
-            File::deserialize(overlay.clone())
-                .map_err(|error| wrong(&format!("{variable} is `{value}`"), &error))?;
+            File::deserialize(overlay.clone()).map_err(|error| wrong(variable, &error))?;
             merge(&mut table, overlay);
         }
     }
@@ -111,7 +110,8 @@ pub(super) fn line_of(text: &str, offset: usize) -> usize {
 }
 
 fn wrong(place: &str, error: &toml::de::Error) -> CliError {
-    let told = CliError::new(Code::InvalidConfig, format!("{place}: {}", error.message()));
+    let message = without_text(error.message());
+    let told = CliError::new(Code::InvalidConfig, format!("{place}: {message}"));
     // serde names the wrong key and then every right one, each in backticks.
     let names: Vec<&str> = error.message().split('`').skip(1).step_by(2).collect();
     match names.split_first() {
@@ -119,6 +119,17 @@ fn wrong(place: &str, error: &toml::de::Error) -> CliError {
             told.with_hint(near::hint(wrong, right.iter().copied()))
         }
         _ => told.with_hint("write it as in docs/models.md or docs/tools-http.md"),
+    }
+}
+
+/// Returns what serde says of a value of the wrong kind without the value: it may be a secret where its
+/// reference should stand.
+fn without_text(message: &str) -> String {
+    let begun = ["invalid type: string", "invalid value: string"];
+    let kind = begun.into_iter().find(|begun| message.starts_with(begun));
+    match kind.zip(message.rsplit_once(", expected ")) {
+        Some((kind, (_, expected))) => format!("{kind}, expected {expected}"),
+        None => message.to_owned(),
     }
 }
 

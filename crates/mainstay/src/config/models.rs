@@ -96,6 +96,12 @@ fn endpoint(
         return Err(CliError::new(Code::InvalidConfig, message)
             .with_hint("write lower-case letters, digits, `-` and `_`"));
     }
+    if !section.key_env.as_deref().is_none_or(is_variable) {
+        // What stands there may be the key itself: it is not repeated.
+        let message = format!("models.endpoints.{name}.key_env is not the name of a variable");
+        return Err(CliError::new(Code::InvalidConfig, message)
+            .with_hint("put the key into a variable, and write the variable's name"));
+    }
     let usual = variables_of(dialect);
     let vendors_own = |variable: Option<&str>| {
         of_vendor.and(variable).and_then(|variable| variables.get(variable)).cloned()
@@ -119,6 +125,11 @@ fn endpoint(
         hedge_after: section.hedge_after.map(|span| span.0),
     };
     Ok(EndpointSettings { dialect, base_url, key, traffic, price: section.price.map(|p| p.0) })
+}
+
+fn is_variable(name: &str) -> bool {
+    let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !name.is_empty() && name.bytes().all(letters)
 }
 
 fn key_in(
