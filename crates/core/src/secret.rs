@@ -1,10 +1,14 @@
 //! References to secrets. A program, a journal and a prompt hold the reference; the value exists at
 //! the socket and nowhere else.
 
+pub mod scrub;
+
 use std::fmt;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+
+pub use scrub::Scrub;
 
 /// What begins a reference where it is written down.
 const SCHEME: &str = "secret:";

@@ -13,6 +13,7 @@ mod dialect;
 mod endpoint;
 mod frames;
 mod gemini;
+mod hidden;
 mod ollama;
 mod openai;
 mod refusal;
@@ -26,6 +27,7 @@ use mainstay_core::model::{
     CallContext, ModelFailure, ModelId, ModelReply, ModelRequest, Price, Provider, StreamSink,
     Usage,
 };
+use mainstay_core::secret::Scrub;
 use reqwest::{Client, Response, header};
 
 use crate::tokens;
@@ -33,6 +35,8 @@ use assembly::Assembly;
 use dialect::{Dialect, Flow};
 pub use endpoint::{Endpoint, EndpointError, Key};
 use frames::Framing;
+use hidden::Hiding;
+use sse::Event;
 
 /// How long a vendor that has said everything is given to close the answer.
 const PARTING: Duration = Duration::from_millis(50);
@@ -44,6 +48,7 @@ pub struct Vendor {
     endpoint: Endpoint,
     client: Client,
     price: Option<Price>,
+    scrub: Scrub,
 }
 
 impl Vendor {
@@ -95,7 +100,8 @@ impl Vendor {
         endpoint: Endpoint,
     ) -> Result<Self, EndpointError> {
         let client = endpoint.client()?;
-        Ok(Self { name, dialect, endpoint, client, price: None })
+        let scrub = endpoint.key.as_ref().map(Key::scrub).unwrap_or_default();
+        Ok(Self { name, dialect, endpoint, client, price: None, scrub })
     }
 
     /// Declares one price for every model of this vendor, for example nothing for one's own server.
@@ -120,6 +126,7 @@ impl Vendor {
         // assembly to say.
         while let Ok(Some(bytes)) = self.patiently(context, response.chunk()).await? {
             for event in frames.push(&bytes)? {
+                let event = Event { data: self.scrub.json(&event.data), ..event };
                 if reader.read(&event, &mut assembly)? == Flow::Done {
                     // The body's own end is usually there already. Whoever reads it can use the
                     // connection again; whoever does not must open another.
@@ -168,7 +175,7 @@ impl Vendor {
             return is_framed(&response, framing).map(|()| response);
         }
         // What a slow error page would add is not worth waiting for.
-        let refused = refusal::read(response, context.clock.now(), &self.endpoint.key);
+        let refused = refusal::read(response, context.clock.now(), &self.scrub);
         Err(self.patiently(context, refused).await?)
     }
 
@@ -226,10 +233,12 @@ impl Provider for Vendor {
         context: &CallContext,
         sink: &dyn StreamSink,
     ) -> Result<ModelReply, ModelFailure> {
-        let exchange = self.exchange(model, request, context, sink);
-        match context.deadline {
-            Some(deadline) => within(context, deadline, exchange).await?,
+        let sink = Hiding::new(sink, &self.scrub);
+        let exchange = self.exchange(model, request, context, &sink);
+        let answer = match context.deadline {
+            Some(deadline) => within(context, deadline, exchange).await.flatten(),
             None => exchange.await,
-        }
+        };
+        hidden::of(answer, &self.scrub)
     }
 }

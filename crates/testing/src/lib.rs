@@ -3,7 +3,8 @@
 //! In reading order: [`clock`] stands still until a test moves it; [`world`] is what tools act
 //! upon; [`rig`] puts a program up on a store; [`crash`] crashes it everywhere; [`schedule`] lets
 //! everything go wrong that a seed draws; [`invariants`] are
-//! what must hold afterwards; [`example`] is a program of a package; [`model_server`] is a vendor on this machine; [`postgres`] is a real
+//! what must hold afterwards; [`example`] is a program of a package; [`model_server`] is a vendor on this machine; [`canary`] finds secrets
+//! that were told on; [`postgres`] is a real
 //! server for a moment.
 
 #![expect(
@@ -11,6 +12,7 @@
     reason = "a check looks at a few kinds of entry or operation; the others do not concern it"
 )]
 
+pub mod canary;
 pub mod clock;
 pub mod crash;
 pub mod example;

@@ -31,7 +31,7 @@ use std::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, HeaderValue, header};
 use http_body_util::Full;
-use mainstay_core::secret::{Secret, Secrets};
+use mainstay_core::secret::{Scrub, Secret, Secrets};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::{
@@ -40,7 +40,6 @@ use self::{
     response::Room,
     wire::Tls,
 };
-use crate::secret::Scrub;
 
 pub use self::{
     egress::{Allowed, Egress},

@@ -1,11 +1,11 @@
-//! Where the values of secrets are kept, and how they are taken out of what comes back.
+//! Where the values of secrets are kept. How they are taken out of what comes back is told in
+//! [`mainstay_core::secret::scrub`].
 //!
 //! A secret is looked up each time a request is written, so one that was replaced counts from the
 //! next call on. What cannot be had is said by the name of the reference and the place, never with
 //! anything of the value.
 
 pub mod folder;
-pub mod scrub;
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
@@ -13,7 +13,6 @@ use async_trait::async_trait;
 use mainstay_core::secret::{Secret, SecretRef, Secrets};
 
 pub use folder::FolderSecrets;
-pub use scrub::Scrub;
 
 /// What begins the name of a variable that holds a secret.
 pub const VARIABLE: &str = "MAINSTAY_SECRET_";

@@ -1,17 +1,12 @@
-//! Tools over HTTP by configuration alone: what a job calls, what a failure means, and a secret that
-//! is sent to its server and seen nowhere else.
+//! Tools over HTTP by configuration alone: what a job calls, and what a failure means.
 
 use std::{
     fs,
-    hash::{BuildHasher, RandomState},
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
-    path::Path,
     sync::{Arc, Mutex},
 };
 
-use mainstay_core::secret::Secret;
-use mainstay_tools::secret::Scrub;
 use serde_json::{Value, json};
 
 use crate::program::{Ended, Place};
@@ -28,11 +23,10 @@ paths:
       operationId: charge
       requestBody: {required: true, content: {application/json: {schema: {
         type: object, required: [cents], properties: {cents: {type: integer}}}}}}
-  /refusals: {post: {operationId: refuse}}
   /losses: {post: {operationId: lose}}
 "#;
 
-/// A server that tells back all it was told, the secret in many forms among it.
+/// A server that notes what it was asked.
 struct Api {
     port: u16,
     seen: Arc<Mutex<Vec<String>>>,
@@ -72,7 +66,7 @@ impl Api {
     }
 }
 
-/// Reads a request and returns its head; what was in it goes back.
+/// Answers a request and returns its head.
 fn answer(mut stream: TcpStream) -> String {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut head = String::new();
@@ -85,25 +79,13 @@ fn answer(mut stream: TcpStream) -> String {
     };
     let mut body = vec![0; field("content-length:").parse().unwrap_or(0)];
     reader.read_exact(&mut body).unwrap();
-    let secret = field("authorization: Bearer ");
     let status = match head.split(' ').nth(1).unwrap() {
-        "/refusals" => "400 Bad Request",
         "/losses" => "500 Internal Server Error",
         _ => "200 OK",
     };
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let escaped: String = secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
-    let backwards: String = secret.chars().rev().collect();
-    // Large enough to be stored apart from its row, compressed.
-    let padding = "told back ".repeat(2_000);
-    let told = format!(
-        r#"{{"marker": "told-back", "plain": "{secret}", "hex": "{hex}", "backwards": "{backwards}",
-            "escaped": "{escaped}", "{secret}": "key", "padding": "{padding}"}}"#
-    );
-    let length = told.len();
     let reply = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-echo: {secret}\r\n\
-         retry-after: 0\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{told}"
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nretry-after: 0\r\n\
+         content-length: 14\r\nconnection: close\r\n\r\n{{\"done\": true}}"
     );
     stream.write_all(reply.as_bytes()).unwrap();
     head
@@ -111,55 +93,11 @@ fn answer(mut stream: TcpStream) -> String {
 
 const RUN: [&str; 5] = ["jobs", "run", "--plan", "plan.json", "--yes"];
 
-/// Runs a command with the secret in the environment and everything logged.
+/// Runs a command with the secret in the environment.
 fn with_secret(place: &Place, secret: &str, arguments: &[&str]) -> Ended {
     let mut command = place.command(arguments);
-    command.env("MAINSTAY_SECRET_CRM", secret).env("MAINSTAY_LOG", "trace");
+    command.env("MAINSTAY_SECRET_CRM", secret);
     Ended::of(command.output().unwrap())
-}
-
-/// A value that stands nowhere but where this test put it.
-fn canary() -> String {
-    let random = || RandomState::new().hash_one("canary");
-    format!("canary+/{:016x}{:016x}", random(), random())
-}
-
-/// Returns everything a run left behind: files, and what commands tell of it, payloads included.
-fn left_behind(place: &Place, secret: &str) -> Vec<(String, Vec<u8>)> {
-    let mut found = Vec::new();
-    let commands: [&[&str]; 6] = [
-        &["runs", "export"],
-        &["runs", "show", "--json"],
-        &["runs", "show"],
-        &["runs", "cassette"],
-        &["usage", "--json"],
-        &["reviews", "ls", "--json"],
-    ];
-    for arguments in commands {
-        let Ended { out, err, .. } = with_secret(place, secret, arguments);
-        found.push((format!("output of {arguments:?}"), out.into_bytes()));
-        found.push((format!("errors of {arguments:?}"), err.into_bytes()));
-    }
-    files(place.path(), &mut found);
-    found
-}
-
-fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files(&path, found);
-        } else if let Ok(bytes) = fs::read(&path) {
-            found.push((path.display().to_string(), bytes));
-        }
-    }
-}
-
-/// The forms in which the server tells it back, written down without the product's own list.
-fn forms(secret: &str) -> [String; 4] {
-    let hex: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
-    let percent: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    [secret.to_owned(), secret.chars().rev().collect(), hex, percent]
 }
 
 #[test]
@@ -193,45 +131,6 @@ fn a_server_that_fails_after_a_write_leaves_the_action_in_doubt() {
     assert_eq!(document["waiting_for"][0], "review", "{document}");
     assert_eq!(document["actions"][0]["outcome"], "in_doubt");
     assert_eq!(api.seen.lock().unwrap().len(), 1, "it is not sent again");
-}
-
-#[test]
-fn a_secret_is_seen_by_its_server_and_by_nobody_else() {
-    let secret = canary();
-    let mut scan = Scrub::default();
-    let reference = "secret:crm".to_owned().try_into().unwrap();
-    scan.add(&reference, &Secret::new(secret.clone())).unwrap();
-    let api = Api::start();
-    let (mut looked_at, mut kept, mut places) = (0, 0, Vec::new());
-    for (tool, arguments) in [
-        ("crm.getCustomer", json!({"id": "7"})),
-        ("crm.charge", json!({"body": {"cents": 1}})),
-        ("crm.refuse", json!({})),
-        ("crm.lose", json!({})),
-    ] {
-        let place = api.place(&json!([{"id": "only", "tool": tool, "args": arguments}]));
-        let ended = with_secret(&place, &secret, &RUN);
-        assert!(ended.err.contains("DEBUG"), "the log is at its finest: {}", ended.err);
-        let mut found = left_behind(&place, &secret);
-        found.push(("output of the run".to_owned(), ended.out.into_bytes()));
-        found.push(("errors of the run".to_owned(), ended.err.into_bytes()));
-        for (what, bytes) in &found {
-            looked_at += bytes.len();
-            kept += usize::from(String::from_utf8_lossy(bytes).contains("told-back"));
-            let text = String::from_utf8_lossy(bytes);
-            if scan.finds(bytes) || forms(&secret).iter().any(|form| text.contains(form)) {
-                places.push(format!("{tool}: {what}"));
-            }
-        }
-    }
-    let sent = format!("authorization: Bearer {secret}");
-    let arrived = api.seen.lock().unwrap().iter().filter(|head| head.contains(&sent)).count();
-    assert!(arrived >= 4, "each server got it: {arrived}");
-    assert!(kept >= 4, "what was told back was kept, without it: {kept}");
-    assert!(looked_at > 100_000, "only {looked_at} bytes were looked at");
-    println!("{looked_at} bytes looked at");
-    println!("figure secrets_found={} places", places.len());
-    assert_eq!(places, [] as [String; 0]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod program;
 
 mod ask;
 mod bad_input;
+mod canary;
 mod cassettes;
 mod crews;
 mod doctor;

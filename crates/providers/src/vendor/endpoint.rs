@@ -2,7 +2,10 @@
 
 use std::{fmt, time::Duration};
 
-use mainstay_core::code::Code;
+use mainstay_core::{
+    code::Code,
+    secret::{Scrub, Secret},
+};
 use reqwest::{Client, Url, redirect::Policy};
 
 const CONNECT: Duration = Duration::from_secs(10);
@@ -24,9 +27,13 @@ impl Key {
         &self.0
     }
 
-    /// Returns `text` without the secret: vendors like to quote a wrong key back.
-    pub(super) fn hidden_in(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "[key]") }
+    /// Returns what takes the secret out of what a vendor says, for vendors like to quote a wrong key
+    /// back. One of a few letters could not be told from other text: it is what servers are given
+    /// that need no key.
+    pub(super) fn scrub(&self) -> Scrub {
+        let mut scrub = Scrub::default();
+        let _ = scrub.add_as("[key]", &Secret::new(self.0.as_str()));
+        scrub
     }
 }
 
@@ -196,6 +203,7 @@ mod tests {
         let key = Key::new("sk-canary");
         let endpoint = Endpoint::new(Endpoint::OPENAI).unwrap().with_key(key.clone());
         assert!(!format!("{endpoint:?}").contains("canary"));
-        assert_eq!(key.hidden_in("wrong key sk-canary given"), "wrong key [key] given");
+        assert_eq!(key.scrub().text("wrong key sk-canary given"), "wrong key [key] given");
+        assert_eq!(Key::new("none").scrub().text("none of it"), "none of it");
     }
 }

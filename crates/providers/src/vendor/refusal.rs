@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use mainstay_core::{model::ModelFailure, time::Timestamp};
+use mainstay_core::{model::ModelFailure, secret::Scrub, time::Timestamp};
 use reqwest::{Response, StatusCode, header::HeaderMap};
 use serde_json::Value;
-
-use super::endpoint::Key;
 
 /// No more of an error page than this is read.
 const MAX_PAGE: usize = 64 << 10;
@@ -26,11 +24,7 @@ pub(super) fn unreachable(error: &reqwest::Error) -> ModelFailure {
 }
 
 /// Returns the failure that an answer other than 2xx means.
-pub(super) async fn read(
-    mut response: Response,
-    now: Timestamp,
-    key: &Option<Key>,
-) -> ModelFailure {
+pub(super) async fn read(mut response: Response, now: Timestamp, scrub: &Scrub) -> ModelFailure {
     let status = response.status();
     let wait = retry_after(response.headers(), now);
     let mut page = Vec::new();
@@ -40,10 +34,9 @@ pub(super) async fn read(
             break;
         }
     }
-    let page = String::from_utf8_lossy(&page);
+    let page = scrub.json(&String::from_utf8_lossy(&page));
     let body = serde_json::from_str(&page).unwrap_or(Value::Null);
     let text = message(&body).unwrap_or_else(|| page.trim().to_owned());
-    let text = key.as_ref().map_or(text.clone(), |key| key.hidden_in(&text));
     of_status(status.as_u16(), told(status, &text), wait.or_else(|| retry_info(&body)))
 }
 

@@ -7,10 +7,9 @@
 use std::{fmt, time::Duration};
 
 use http::StatusCode;
-use mainstay_core::{code::Code, tool::ToolFailure};
+use mainstay_core::{code::Code, secret::Scrub, tool::ToolFailure};
 
 use super::{egress::NotAllowed, url::BadUrl};
-use crate::secret::Scrub;
 
 /// What went wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]

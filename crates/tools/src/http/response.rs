@@ -1,9 +1,10 @@
 //! An answer as a value, with every secret that was sent taken out of it.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, StatusCode, header, response::Parts};
+use mainstay_core::secret::Scrub;
 use tokio::time::{Instant, timeout_at};
 
 use super::{
@@ -11,7 +12,6 @@ use super::{
     url::Url,
     wire::Coming,
 };
-use crate::secret::scrub::Scrub;
 
 /// An answer, whole.
 #[derive(Debug, Clone)]
@@ -153,7 +153,7 @@ impl Streaming {
             let fresh = self.rest.iter().skip(looked_at).position(|byte| *byte == b'\n');
             if let Some(at) = fresh {
                 let line = self.rest.split_to(looked_at + at + 1).freeze();
-                return Ok(Some(self.scrub.bytes(line)));
+                return Ok(Some(clean(&self.scrub, line)));
             }
             looked_at = self.rest.len();
             if looked_at > LONGEST_LINE {
@@ -162,7 +162,7 @@ impl Streaming {
             match self.chunk().await? {
                 Some(chunk) => self.rest.extend_from_slice(&chunk),
                 None if looked_at == 0 => return Ok(None),
-                None => return Ok(Some(self.scrub.bytes(self.rest.split().freeze()))),
+                None => return Ok(Some(clean(&self.scrub, self.rest.split().freeze()))),
             }
         }
     }
@@ -177,7 +177,15 @@ impl Streaming {
             body.extend_from_slice(&chunk);
         }
         let Self { status, headers, url, scrub, .. } = self;
-        Ok(Response { status, headers, body: scrub.bytes(body.freeze()), url, scrub })
+        let body = clean(&scrub, body.freeze());
+        Ok(Response { status, headers, body, url, scrub })
+    }
+}
+
+fn clean(scrub: &Scrub, bytes: Bytes) -> Bytes {
+    match scrub.bytes(&bytes) {
+        Cow::Borrowed(_) => bytes,
+        Cow::Owned(clean) => clean.into(),
     }
 }
 
@@ -187,12 +195,10 @@ fn without_secrets(headers: HeaderMap, scrub: &Scrub) -> HeaderMap {
         if scrub.finds(name.as_str().as_bytes()) {
             continue;
         }
-        let value = match scrub.finds(value.as_bytes()) {
-            false => value.clone(),
-            true => {
-                let scrubbed = scrub.bytes(Bytes::copy_from_slice(value.as_bytes()));
-                HeaderValue::from_maybe_shared(scrubbed)
-                    .unwrap_or_else(|_| HeaderValue::from_static(""))
+        let value = match scrub.bytes(value.as_bytes()) {
+            Cow::Borrowed(_) => value.clone(),
+            Cow::Owned(clean) => {
+                HeaderValue::try_from(clean).unwrap_or_else(|_| HeaderValue::from_static(""))
             }
         };
         clean.append(name, value);

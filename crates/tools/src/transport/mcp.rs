@@ -31,6 +31,7 @@ mod door;
 mod failure;
 mod input;
 mod listing;
+mod message;
 mod older;
 mod pins;
 mod server;

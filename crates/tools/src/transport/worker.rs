@@ -32,7 +32,7 @@ use mainstay_core::{
         Assignment, Beat, LONGEST_WAIT, MOST_TAKEN, Poll, RemoteFailure, RemoteRefusal, RemoteWork,
         RemoteWorker,
     },
-    secret::Secrets,
+    secret::{Scrub, Secrets},
     tool::{Tool, ToolFailure},
 };
 use serde_json::Value;
@@ -40,6 +40,7 @@ use tokio::sync::watch;
 
 pub use declared::{Declared, Settings};
 
+use access::Known;
 use calls::{Calls, Look, Work};
 
 /// What a failure's sentence may be long; it comes from another process.
@@ -134,7 +135,7 @@ impl Hub {
         }
     }
 
-    async fn known(&self, worker: &RemoteWorker) -> Result<&Settings, RemoteRefusal> {
+    async fn known(&self, worker: &RemoteWorker) -> Result<Known<'_>, RemoteRefusal> {
         let settings = self.workers.get(&worker.name);
         access::check(settings, worker, &*self.around.secrets).await
     }
@@ -159,7 +160,7 @@ impl RemoteWork for Hub {
         worker: &RemoteWorker,
         poll: Poll,
     ) -> Result<Vec<Assignment>, RemoteRefusal> {
-        let settings = self.known(worker).await?;
+        let Known { settings, .. } = self.known(worker).await?;
         settings.fits(&poll.offers).map_err(RemoteRefusal::Undeclared)?;
         let tools: Vec<_> = poll.offers.iter().map(|offer| offer.name.as_str()).collect();
         let take = poll.take.min(MOST_TAKEN);
@@ -185,7 +186,7 @@ impl RemoteWork for Hub {
         worker: &RemoteWorker,
         calls: &[String],
     ) -> Result<Beat, RemoteRefusal> {
-        let settings = self.known(worker).await?;
+        let Known { settings, .. } = self.known(worker).await?;
         Ok(self.calls().beat(settings, calls, self.now()))
     }
 
@@ -195,8 +196,9 @@ impl RemoteWork for Hub {
         call: &str,
         result: Value,
     ) -> Result<(), RemoteRefusal> {
-        let settings = self.known(worker).await?;
-        self.calls().end(settings, call, Ok(result), self.now()).map_err(RemoteRefusal::Closed)
+        let Known { settings, scrub } = self.known(worker).await?;
+        let result = Ok(scrub.value(result));
+        self.calls().end(settings, call, result, self.now()).map_err(RemoteRefusal::Closed)
     }
 
     async fn fail(
@@ -205,17 +207,17 @@ impl RemoteWork for Hub {
         call: &str,
         failure: RemoteFailure,
     ) -> Result<(), RemoteRefusal> {
-        let settings = self.known(worker).await?;
-        let failure = Err(told(failure));
+        let Known { settings, scrub } = self.known(worker).await?;
+        let failure = Err(told(failure, &scrub));
         self.calls().end(settings, call, failure, self.now()).map_err(RemoteRefusal::Closed)
     }
 }
 
 /// What the engine is told of a worker's own words.
-fn told(failure: RemoteFailure) -> ToolFailure {
-    let message: String = failure.message.chars().take(LONGEST_MESSAGE).collect();
+fn told(failure: RemoteFailure, scrub: &Scrub) -> ToolFailure {
+    let message: String = scrub.text(&failure.message).chars().take(LONGEST_MESSAGE).collect();
     let message = if message.is_empty() { "the worker gave no reason".to_owned() } else { message };
-    let code: String = failure.code.chars().take(LONGEST_CODE).collect();
+    let code: String = scrub.text(&failure.code).chars().take(LONGEST_CODE).collect();
     let text = if code.is_empty() { message } else { format!("{code}: {message}") };
     ToolFailure {
         retry: failure.retry,

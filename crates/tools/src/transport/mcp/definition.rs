@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::settings::{Overrides, Settings, Trust};
-use crate::{JsonSchemaCheck, registry::LONGEST_NAME, secret::Scrub};
+use crate::{JsonSchemaCheck, registry::LONGEST_NAME};
 
 /// A description is text in every prompt: at most so many bytes.
 const LONGEST_DESCRIPTION: usize = 16 << 10;
@@ -56,17 +56,6 @@ impl Definition {
     #[must_use]
     pub fn hash(&self) -> Digest {
         Digest::of_value(self)
-    }
-
-    /// Returns it with what is secret taken out: a description stands in every prompt.
-    pub(super) fn without(self, scrub: &Scrub) -> Self {
-        Self {
-            name: scrub.text(&self.name),
-            description: scrub.text(&self.description),
-            input_schema: scrub.value(self.input_schema),
-            output_schema: self.output_schema.map(|schema| scrub.value(schema)),
-            ..self
-        }
     }
 
     /// Returns about how many bytes it takes up.

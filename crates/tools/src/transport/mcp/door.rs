@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use http::HeaderValue;
+use mainstay_core::secret::Scrub;
 
 use super::settings::Given;
 use crate::http::{
@@ -55,6 +56,8 @@ pub struct Reply {
     pub status: u16,
     /// Names in lower case, and values that are text.
     pub headers: Vec<(String, String)>,
+    /// Takes the secrets that were sent out of what the body is read as.
+    pub scrub: Scrub,
     /// The body as it arrives.
     pub body: BoxStream<'static, Result<Bytes, DoorError>>,
 }
@@ -105,12 +108,12 @@ impl Door for HttpClient {
             Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
         };
         let headers = incoming.headers.iter().filter_map(text).collect();
-        let status = incoming.status.as_u16();
+        let (status, scrub) = (incoming.status.as_u16(), incoming.scrub.clone());
         let body = futures::stream::try_unfold(incoming, |mut incoming| async move {
             let chunk = incoming.chunk().await.map_err(DoorError::from)?;
             Ok(chunk.map(|chunk| (chunk, incoming)))
         });
-        Ok(Reply { status, headers, body: Box::pin(body) })
+        Ok(Reply { status, headers, scrub, body: Box::pin(body) })
     }
 }
 

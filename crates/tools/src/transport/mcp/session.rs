@@ -7,8 +7,8 @@ use std::{
 
 use mainstay_core::{
     code::Code,
-    secret::Secret,
-    tool::{InputWanted, ToolCall, ToolFailure},
+    secret::{Scrub, Secret},
+    tool::{ToolCall, ToolFailure},
 };
 use rmcp::{
     ClientHandler, ClientServiceExt, RoleClient,
@@ -35,11 +35,11 @@ use super::{
     input,
     listing::{LeftOut, Listing},
     older::Greeting,
-    settings::{Given, Reach, Settings},
+    settings::{BEARER, Given, Reach, Settings},
     stdio::{Pipes, Signs},
     web::Web,
 };
-use crate::{JsonSchemaCheck, secret::Scrub};
+use crate::JsonSchemaCheck;
 
 /// Of one server's tools at most so many are offered.
 const MOST_TOOLS: usize = 1_000;
@@ -55,7 +55,6 @@ pub(super) struct Session {
     service: RunningService<RoleClient, Client>,
     pub(super) signs: Signs,
     watch: Option<JoinHandle<()>>,
-    scrub: Scrub,
 }
 
 /// What the server can ask of this side.
@@ -123,14 +122,12 @@ impl Session {
         lifecycle: ClientLifecycleMode,
     ) -> Result<Self, Refused> {
         let signs = Signs::default();
-        let scrub = settings.reach.scrub(&*around.secrets).await.map_err(Refused::before)?;
         let (person, somebody) = (around.person.clone(), around.person.is_some());
         let client = Client { server: settings.name.clone(), person, signs: signs.clone() };
         let service = match &settings.reach {
             Reach::Command { argv, env } => {
-                let env = resolve(env, around).await.map_err(Refused::before)?;
-                let pipes =
-                    Pipes::start(&settings.name, argv, &env, (signs.clone(), scrub.clone()));
+                let (env, scrub) = resolve(env, around).await.map_err(Refused::before)?;
+                let pipes = Pipes::start(&settings.name, argv, &env, (signs.clone(), scrub));
                 let program = argv.first().map_or("", String::as_str);
                 let pipes = pipes.map_err(|error| {
                     Refused::before(format!("`{program}` cannot be started: {error}"))
@@ -138,8 +135,8 @@ impl Session {
                 client.serve_with_lifecycle(Greeting { inner: pipes, somebody }, lifecycle).await
             }
             Reach::Url { url, headers } => {
-                let web =
-                    Web { door: Arc::clone(&around.door), headers: Arc::new(headers.clone()) };
+                let (door, headers) = (Arc::clone(&around.door), Arc::new(headers.clone()));
+                let web = Web { door, headers };
                 // A session that expired is begun anew by the next call, which looks at the list
                 // again before it calls anything.
                 let config = StreamableHttpClientTransportConfig::with_uri(url.as_str())
@@ -155,7 +152,7 @@ impl Session {
         })?;
         service.set_response_cache_config(ClientCacheConfig::disabled()).await;
         let watch = watch(&service, &signs);
-        Ok(Self { service, signs, watch, scrub })
+        Ok(Self { service, signs, watch })
     }
 
     /// Returns the version of the protocol that is spoken.
@@ -195,7 +192,7 @@ impl Session {
             for tool in page.tools {
                 seen += 1;
                 if seen <= MOST_TOOLS {
-                    listing.take_in(server, definition(tool).without(&self.scrub), schema);
+                    listing.take_in(server, definition(tool), schema);
                 }
             }
             cursor = page.next_cursor;
@@ -227,25 +224,7 @@ impl Session {
             failure.message = format!("{}; the server was ended: {ended}", failure.message);
             failure.code = Code::McpAnswer;
         }
-        let result = match result {
-            Ok(value) => Ok(self.scrub.value(value)),
-            Err(failure) => Err(self.without_secrets(failure)),
-        };
         (result, connection)
-    }
-
-    /// What is given back with answers has to be what it was, so it must not contain a secret.
-    fn without_secrets(&self, failure: ToolFailure) -> ToolFailure {
-        let message = self.scrub.text(&failure.message);
-        let clean = |wanted: &InputWanted| !self.scrub.finds(wanted.state.to_string().as_bytes());
-        let wants = failure.wants.filter(|wanted| clean(wanted)).map(|mut wanted| {
-            for question in wanted.questions.0.values_mut() {
-                question.text = self.scrub.text(&question.text);
-                question.schema = self.scrub.value(std::mem::take(&mut question.schema));
-            }
-            wanted
-        });
-        ToolFailure { message, wants, ..failure }
     }
 }
 
@@ -269,15 +248,22 @@ impl Refused {
     }
 }
 
+/// Returns the environment of a child, and what takes its secrets out of whatever it says.
 async fn resolve(
     env: &BTreeMap<String, Given>,
     around: &Surroundings,
-) -> Result<Vec<(String, Secret)>, String> {
-    let mut resolved = Vec::new();
+) -> Result<(Vec<(String, Secret)>, Scrub), String> {
+    let (mut resolved, mut scrub) = (Vec::new(), Scrub::default());
     for (name, given) in env {
-        resolved.push((name.clone(), given.resolve(&*around.secrets).await?));
+        let value = given.resolve(&*around.secrets).await?;
+        if let Some(reference) = given.reference() {
+            // The secret itself, which may be told back without what stands before it.
+            let bare = value.expose().trim_start_matches(BEARER);
+            scrub.add(reference, &Secret::new(bare))?;
+        }
+        resolved.push((name.clone(), value));
     }
-    Ok(resolved)
+    Ok((resolved, scrub))
 }
 
 /// The newer generation tells of changes only to those who listen. Where that ends or is refused,

@@ -11,10 +11,11 @@ use mainstay_core::{
     tool::{Control, EffectClass, KeyValidity, RateLimit, Reversibility, ToolSpec},
 };
 
-use crate::secret::Scrub;
-
 /// How long a server may take to start and list its tools.
 const START: Duration = Duration::from_secs(30);
+
+/// What stands before a token in a header.
+pub(super) const BEARER: &str = "Bearer ";
 
 /// A server.
 #[derive(Debug, Clone, PartialEq)]
@@ -103,7 +104,7 @@ impl Given {
         let (before, reference) = match self {
             Self::Text(text) => return Ok(Secret::new(text.clone())),
             Self::Secret(reference) => ("", reference),
-            Self::Bearer(reference) => ("Bearer ", reference),
+            Self::Bearer(reference) => (BEARER, reference),
         };
         let resolved = secrets.resolve(reference).await;
         let resolved =
@@ -181,19 +182,6 @@ impl Overrides {
         set_some(&mut spec.owner, self.owner.as_ref());
         set_some(&mut spec.cost, self.cost.as_ref());
         set_some(&mut spec.breaker, self.breaker.as_ref());
-    }
-}
-
-impl Reach {
-    /// Returns what finds the server's secrets in whatever it says: they are taken out of it.
-    pub(super) async fn scrub(&self, secrets: &dyn Secrets) -> Result<Scrub, String> {
-        let (Self::Command { env: given, .. } | Self::Url { headers: given, .. }) = self;
-        let mut scrub = Scrub::default();
-        for reference in given.values().filter_map(Given::reference) {
-            let value = Given::Secret(reference.clone()).resolve(secrets).await?;
-            scrub.add(reference, &value)?;
-        }
-        Ok(scrub)
     }
 }
 

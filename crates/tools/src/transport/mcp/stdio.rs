@@ -10,7 +10,7 @@ use std::{
     },
 };
 
-use mainstay_core::secret::Secret;
+use mainstay_core::secret::{Scrub, Secret};
 use rmcp::{
     RoleClient,
     model::{ErrorCode, ErrorData, GetExtensions, JsonRpcMessage, RequestId, ServerNotification},
@@ -26,8 +26,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{complaints, ticket::Ticket};
-use crate::secret::Scrub;
+use super::{complaints, message, ticket::Ticket};
 
 /// A line of standard output has at most so many bytes; a server that writes a longer one is ended.
 pub(super) const LONGEST_LINE: usize = 4 << 20;
@@ -52,6 +51,7 @@ pub(super) struct Pipes {
     output: ChildStdout,
     read: Vec<u8>,
     signs: Signs,
+    scrub: Scrub,
     complaints: JoinHandle<()>,
 }
 
@@ -77,9 +77,9 @@ impl Pipes {
         let input = child.stdin.take().ok_or_else(missing)?;
         let output = child.stdout.take().ok_or_else(missing)?;
         let errors = child.stderr.take().ok_or_else(missing)?;
-        let complaints = tokio::spawn(complaints::log(server.to_owned(), errors, scrub));
+        let complaints = tokio::spawn(complaints::log(server.to_owned(), errors, scrub.clone()));
         let input = Arc::new(Mutex::new(input));
-        Ok(Self { child, group, input, output, read: Vec::new(), signs, complaints })
+        Ok(Self { child, group, input, output, read: Vec::new(), signs, scrub, complaints })
     }
 
     /// Returns the next whole line, or `None` at the end. Dropping the future loses nothing: what
@@ -159,7 +159,8 @@ impl Transport<RoleClient> for Pipes {
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleClient>> {
         loop {
             let line = self.line().await?;
-            if let Some(message) = read(&line).filter(|message| passes(message, &self.signs)) {
+            let message = read(&line, &self.scrub);
+            if let Some(message) = message.filter(|message| passes(message, &self.signs)) {
                 return Some(message);
             }
             // A server that never pauses must not keep this thread to itself.
@@ -219,11 +220,11 @@ struct AnswerTo {
 
 /// Reads a line. What answers a request and cannot be read fails that request at once, instead of
 /// letting it wait for its deadline; anything else that is no message is noise.
-fn read(line: &[u8]) -> Option<RxJsonRpcMessage<RoleClient>> {
-    if let Ok(message) = serde_json::from_slice(line) {
+fn read(line: &[u8], scrub: &Scrub) -> Option<RxJsonRpcMessage<RoleClient>> {
+    if let Ok(message) = message::read(line, scrub) {
         return Some(message);
     }
-    let answer = serde_json::from_slice::<AnswerTo>(line).ok()?;
+    let answer = message::read::<AnswerTo>(line, scrub).ok()?;
     if answer.method.is_some() {
         return None;
     }

@@ -8,6 +8,7 @@ use std::{
 use bytes::Bytes;
 use futures::{StreamExt, stream::BoxStream};
 use http::{HeaderName, HeaderValue};
+use mainstay_core::secret::Scrub;
 use rmcp::{
     model::{ClientJsonRpcMessage, ClientRequest, ErrorData, JsonRpcMessage, ServerJsonRpcMessage},
     transport::streamable_http_client::{
@@ -19,6 +20,7 @@ use sse_stream::{Sse, SseStream};
 
 use super::{
     door::{Door, DoorError, Method, Reply, Request},
+    message,
     settings::Given,
     stdio::{LONGEST_LINE, ticket_of},
 };
@@ -131,7 +133,7 @@ impl StreamableHttpClient for Web {
         request.headers.extend(last_event_id.map(|id| (LAST_EVENT.to_owned(), Given::Text(id))));
         let reply = self.door.send(request).await.map_err(StreamableHttpError::Client)?;
         match reply.status {
-            200..=299 if is(&reply, EVENTS) => Ok(events(reply.body)),
+            200..=299 if is(&reply, EVENTS) => Ok(events(reply)),
             200..=299 => Err(StreamableHttpError::UnexpectedContentType(content_type(&reply))),
             405 => Err(StreamableHttpError::ServerDoesNotSupportSse),
             status => Err(HttpStatusError::new(status, retry_after(&reply)).into()),
@@ -159,7 +161,7 @@ async fn answer(
 ) -> Result<StreamableHttpPostResponse, Error> {
     let session = reply.header(SESSION).map(str::to_owned);
     if is(&reply, EVENTS) {
-        return Ok(StreamableHttpPostResponse::Sse(events(reply.body), session));
+        return Ok(StreamableHttpPostResponse::Sse(events(reply), session));
     }
     if !matches!(message, JsonRpcMessage::Request(_)) {
         return Ok(StreamableHttpPostResponse::Accepted);
@@ -171,7 +173,7 @@ async fn answer(
     if rest == Rest::More {
         return Err(StreamableHttpError::ResponseBodyTooLarge { max_size: LONGEST_LINE });
     }
-    let read: ServerJsonRpcMessage = serde_json::from_slice(&body)?;
+    let read: ServerJsonRpcMessage = message::read(&body, &reply.scrub)?;
     Ok(StreamableHttpPostResponse::Json(read, session))
 }
 
@@ -188,7 +190,7 @@ async fn refusal(
         return Err(told());
     }
     let (body, _) = read(reply.body, REFUSAL).await.unwrap_or_default();
-    let error = match serde_json::from_slice::<ServerJsonRpcMessage>(&body) {
+    let error = match message::read::<ServerJsonRpcMessage>(&body, &reply.scrub) {
         Ok(JsonRpcMessage::Error(error)) if json => Some(error.error),
         _ => None,
     };
@@ -225,9 +227,7 @@ async fn read(
 }
 
 /// Reads events, none of them larger than a line may be.
-fn events(
-    body: BoxStream<'static, Result<Bytes, DoorError>>,
-) -> BoxStream<'static, Result<Sse, SseError>> {
+fn events(Reply { body, scrub, .. }: Reply) -> BoxStream<'static, Result<Sse, SseError>> {
     let bounded = body.scan(Measure::default(), |measure, chunk| {
         let chunk = chunk.and_then(|chunk| measure.admit(&chunk).map(|()| chunk));
         std::future::ready((!measure.over).then(|| {
@@ -235,7 +235,14 @@ fn events(
             chunk
         }))
     });
-    SseStream::from_bytes_stream(bounded).boxed()
+    let events = SseStream::from_bytes_stream(bounded);
+    events.map(move |event| event.map(|event| without_secrets(event, &scrub))).boxed()
+}
+
+fn without_secrets(event: Sse, scrub: &Scrub) -> Sse {
+    let text = |text: Option<String>| text.map(|text| scrub.text(&text));
+    let data = event.data.map(|data| scrub.json(&data));
+    Sse { data, event: text(event.event), id: text(event.id), ..event }
 }
 
 /// How long the event under way is.

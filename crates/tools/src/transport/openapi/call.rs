@@ -65,13 +65,14 @@ impl HttpTool {
             return Err(self.refusal(status, answer));
         }
         let value = value_of(answer).map_err(|why| {
+            let why = answer.scrub.text(&why);
             ToolFailure::new(format!("{} was answered {status}, but {why}", self.name()))
         })?;
         Ok(answer.scrub.value(value))
     }
 
     fn refusal(&self, status: StatusCode, answer: &Response) -> ToolFailure {
-        let said = quoted(&answer.scrub.text(&String::from_utf8_lossy(&answer.body)));
+        let said = quoted(&answer.scrub.json(&String::from_utf8_lossy(&answer.body)));
         let said = if said.is_empty() { said } else { format!(": {said}") };
         let message = format!("{} was answered {status}{said}", self.name());
         of_status(status, answer.retry_after(), message)

@@ -3,26 +3,35 @@
 use mainstay_core::{
     digest::Digest,
     remote::{RemoteRefusal, RemoteWorker},
-    secret::{Secret, Secrets},
+    secret::{Scrub, Secret, Secrets},
 };
 
 use super::Settings;
 
-/// Returns the settings of a worker that has shown its token.
+/// A worker that is the one it says it is.
+pub(super) struct Known<'a> {
+    pub(super) settings: &'a Settings,
+    /// Takes its token out of what it says.
+    pub(super) scrub: Scrub,
+}
+
+/// Returns a worker that has shown its token.
 ///
 /// # Errors
 /// The same for a name that is not there and for a wrong token, so that names cannot be tried out;
-/// or the right token cannot be had now.
+/// or the right token cannot be had now, or is too short to be told from other text.
 pub(super) async fn check<'a>(
     settings: Option<&'a Settings>,
     worker: &RemoteWorker,
     secrets: &dyn Secrets,
-) -> Result<&'a Settings, RemoteRefusal> {
+) -> Result<Known<'a>, RemoteRefusal> {
     let settings = settings.ok_or(RemoteRefusal::Denied)?;
-    let Some(reference) = &settings.token else { return Ok(settings) };
+    let mut scrub = Scrub::default();
+    let Some(reference) = &settings.token else { return Ok(Known { settings, scrub }) };
     let shown = worker.token.as_ref().ok_or(RemoteRefusal::Denied)?;
     let right = secrets.resolve(reference).await.map_err(RemoteRefusal::NoToken)?;
-    if same(shown, &right) { Ok(settings) } else { Err(RemoteRefusal::Denied) }
+    scrub.add(reference, &right).map_err(RemoteRefusal::NoToken)?;
+    if same(shown, &right) { Ok(Known { settings, scrub }) } else { Err(RemoteRefusal::Denied) }
 }
 
 /// Compares digests, all of them to the end: how long it takes says nothing about the token, not

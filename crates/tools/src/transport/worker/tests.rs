@@ -45,7 +45,8 @@ impl Entropy for Fixed {
 impl Secrets for Fixed {
     async fn resolve(&self, reference: &SecretRef) -> Result<Secret, String> {
         match reference.name() {
-            "shop" => Ok(Secret::new("right")),
+            "short" => Ok(Secret::new("short")),
+            "shop" => Ok(Secret::new("the-right-one")),
             name => Err(format!("no secret {name}")),
         }
     }
@@ -212,12 +213,49 @@ async fn a_workers_own_words_for_a_failure_are_kept_and_cut() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_a_worker_tells_back_is_taken_out_of_it() {
+    let (hub, registry) = opened(Some("secret:shop"));
+    let tool = registry.get("shop.pay").unwrap();
+    let right = worker("the-right-one");
+    let peer = async |fails: bool| {
+        let call = hub.poll(&right, poll(vec![offer("pay")])).await.unwrap().remove(0);
+        // It would be cut in the middle of the token.
+        let message = format!("{}the-right-one", "x".repeat(LONGEST_MESSAGE - 4));
+        let failure = RemoteFailure {
+            code: "eno-thgir-eht".to_owned(),
+            message,
+            retry: Retryability::Permanent,
+            took_effect: TookEffect::No,
+            retry_after: None,
+        };
+        if fails {
+            hub.fail(&right, &call.id, failure).await.unwrap();
+        } else {
+            hub.complete(&right, &call.id, json!({"the-right-one": 1})).await.unwrap();
+        }
+    };
+    let (told, ()) = futures::join!(tool.call(call(json!({"q": "x"}))), peer(false));
+    assert_eq!(told.unwrap(), json!({"[secret:shop]": 1}));
+    let (told, ()) = futures::join!(tool.call(call(json!({"q": "x"}))), peer(true));
+    let message = told.unwrap_err().message;
+    assert!(message.starts_with("[secret:shop]: xxx") && message.ends_with("x[sec"), "{message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_could_not_be_recognised_lets_nobody_in() {
+    let (hub, _registry) = opened(Some("secret:short"));
+    let refusal = hub.heartbeat(&worker("short"), &[]).await.unwrap_err();
+    let RemoteRefusal::NoToken(why) = refusal else { panic!("{refusal:?}") };
+    assert!(why.contains("shorter than 8 bytes"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_the_right_token_every_message_is_refused_alike() {
     let (hub, _registry) = opened(Some("secret:shop"));
-    let right = worker("right");
+    let right = worker("the-right-one");
     hub.heartbeat(&right, &[]).await.unwrap();
     let nobody = RemoteWorker { token: None, ..worker("") };
-    let stranger = RemoteWorker { name: "bank".to_owned(), ..worker("right") };
+    let stranger = RemoteWorker { name: "bank".to_owned(), ..worker("the-right-one") };
     for wrong in [worker("wrong"), worker(""), nobody, stranger] {
         let denied = RemoteRefusal::Denied;
         let polled = hub.poll(&wrong, poll(vec![offer("pay")])).await;
@@ -238,7 +276,7 @@ async fn without_the_right_token_every_message_is_refused_alike() {
 #[tokio::test(start_paused = true)]
 async fn a_token_that_cannot_be_had_lets_nobody_in() {
     let (hub, _registry) = opened(Some("secret:gone"));
-    let refusal = hub.heartbeat(&worker("right"), &[]).await.unwrap_err();
+    let refusal = hub.heartbeat(&worker("the-right-one"), &[]).await.unwrap_err();
     assert_eq!(refusal, RemoteRefusal::NoToken("no secret gone".to_owned()));
     assert_eq!(refusal.retry(), Retryability::Retryable);
 }

@@ -2,18 +2,21 @@
 //!
 //! Whoever answers may quote the request: a proxy's error page, an echo, a hostile server that wants
 //! the key in a place where somebody else can read it. So what was sent is looked for in what comes
-//! back: as it is, backwards, in base64, hexadecimal, percent-encoded and escaped as in JSON.
+//! back: as it is, backwards, in base64, hexadecimal, percent-encoded, escaped as in JSON and in
+//! UTF-16; of a secret of several lines each line, for they come back one at a time.
+//!
+//! What is cut to a length is cut afterwards: a part of a secret is not recognised.
 
-use std::{fmt, fmt::Write};
+use std::{borrow::Cow, fmt, fmt::Write};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 use base64::{
     Engine,
     prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD},
 };
-use bytes::Bytes;
-use mainstay_core::secret::{Secret, SecretRef};
 use serde_json::{Map, Value};
+
+use super::{Secret, SecretRef};
 
 /// The fewest bytes of a secret. A shorter one could not be told from other text.
 pub const SHORTEST: usize = 8;
@@ -33,21 +36,30 @@ impl Scrub {
     /// It has fewer bytes than [`SHORTEST`], or cannot be looked for; whoever wanted to send it must
     /// not.
     pub fn add(&mut self, reference: &SecretRef, secret: &Secret) -> Result<(), String> {
+        let added = self.add_as(&format!("[{reference}]"), secret);
+        added.map_err(|why| format!("`{reference}` {why}"))
+    }
+
+    /// Looks for one more secret, in whose place `mark` is put.
+    ///
+    /// # Errors
+    /// As for [`add`](Self::add).
+    pub fn add_as(&mut self, mark: &str, secret: &Secret) -> Result<(), String> {
         if secret.expose().len() < SHORTEST {
-            let why = "is shorter than 8 bytes: it could not be recognised in an answer";
-            return Err(format!("`{reference}` {why}"));
+            return Err("is shorter than 8 bytes: it could not be recognised in an answer".into());
         }
-        for form in forms(secret.expose()) {
+        let lines = secret.expose().lines().filter(|line| line.len() >= SHORTEST);
+        for form in std::iter::once(secret.expose()).chain(lines).flat_map(forms) {
             if !self.forms.contains(&form) {
                 self.forms.push(form);
-                self.marks.push(format!("[{reference}]"));
+                self.marks.push(mark.to_owned());
             }
         }
         let mut finder = AhoCorasick::builder();
         // Hosts are told back in lower case, hexadecimal in either.
         let finder = finder.match_kind(MatchKind::LeftmostLongest).ascii_case_insensitive(true);
         let finder = finder.build(&self.forms);
-        self.finder = Some(finder.map_err(|error| format!("`{reference}`: {error}"))?);
+        self.finder = Some(finder.map_err(|error| format!("cannot be looked for: {error}"))?);
         Ok(())
     }
 
@@ -57,14 +69,34 @@ impl Scrub {
         self.finder.as_ref().is_some_and(|finder| finder.is_match(bytes))
     }
 
-    /// Returns the bytes without secrets.
+    /// Returns how many bytes can be searched before those come that follow: at the end may stand the
+    /// beginning of a secret.
     #[must_use]
-    pub fn bytes(&self, bytes: Bytes) -> Bytes {
+    pub fn settled(&self, bytes: &[u8]) -> usize {
+        let begins = |form: &[u8]| {
+            let tails = (1..form.len().min(bytes.len() + 1)).rev();
+            let mut begun = tails.filter(|n| {
+                let (head, tail) = (form.get(..*n), bytes.get(bytes.len() - n..));
+                head.zip(tail).is_some_and(|(head, tail)| head.eq_ignore_ascii_case(tail))
+            });
+            begun.next().unwrap_or(0)
+        };
+        let open = self.forms.iter().map(|form| begins(form)).max().unwrap_or(0);
+        let end = bytes.len() - open;
+        // What begins there may be the end of one that is whole.
+        let mut whole = self.finder.iter().flat_map(|finder| finder.find_iter(bytes));
+        let across = whole.find(|found| found.start() < end && end < found.end());
+        across.map_or(end, |found| found.start())
+    }
+
+    /// Returns the bytes without secrets; borrowed if there was none.
+    #[must_use]
+    pub fn bytes<'a>(&self, bytes: &'a [u8]) -> Cow<'a, [u8]> {
         match &self.finder {
-            Some(finder) if finder.is_match(&bytes) => {
-                finder.replace_all_bytes(&bytes, &self.marks).into()
+            Some(finder) if finder.is_match(bytes) => {
+                Cow::Owned(finder.replace_all_bytes(bytes, &self.marks))
             }
-            Some(_) | None => bytes,
+            Some(_) | None => Cow::Borrowed(bytes),
         }
     }
 
@@ -77,14 +109,28 @@ impl Scrub {
         }
     }
 
-    /// Returns the value without secrets, also in the names of its fields.
+    /// Returns a text that may be JSON without secrets: JSON can spell one in more ways than a text is
+    /// searched for. Without one it is as it came.
+    #[must_use]
+    pub fn json(&self, text: &str) -> String {
+        let text = self.text(text);
+        if self.finder.is_none() || !text.contains('\\') {
+            return text;
+        }
+        let Ok(value) = serde_json::from_str::<Value>(&text) else { return text };
+        let clean = self.value(value.clone());
+        if clean == value { text } else { clean.to_string() }
+    }
+
+    /// Returns the value without secrets, also in the names of its fields and in texts that are JSON
+    /// themselves.
     #[must_use]
     pub fn value(&self, value: Value) -> Value {
         if self.finder.is_none() {
             return value;
         }
         match value {
-            Value::String(text) => Value::String(self.text(&text)),
+            Value::String(text) => Value::String(self.json(&text)),
             Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
             Value::Object(fields) => {
                 let clean =
@@ -118,9 +164,12 @@ fn forms(value: &str) -> Vec<Vec<u8>> {
     for encodes in [every_byte, reserved, in_a_form] {
         forms.push(percent(bytes, encodes));
     }
+    forms.extend([every_byte, alphanumeric].map(|plain| escaped(value, plain)));
+    forms.push(escaped(json, ascii));
     for offset in 0..3 {
         forms.extend(base64_core(bytes, offset));
     }
+    forms.extend(utf16(value));
     forms
 }
 
@@ -137,6 +186,14 @@ fn in_a_form(byte: u8) -> Option<char> {
     if byte == b' ' { Some('+') } else { reserved(byte) }
 }
 
+fn alphanumeric(byte: u8) -> Option<char> {
+    byte.is_ascii_alphanumeric().then_some(char::from(byte))
+}
+
+fn ascii(byte: u8) -> Option<char> {
+    byte.is_ascii().then_some(char::from(byte))
+}
+
 fn percent(bytes: &[u8], plain: fn(u8) -> Option<char>) -> Vec<u8> {
     let mut text = String::new();
     for byte in bytes {
@@ -146,6 +203,26 @@ fn percent(bytes: &[u8], plain: fn(u8) -> Option<char>) -> Vec<u8> {
         };
     }
     text.into_bytes()
+}
+
+/// Returns the value as JSON may write it: by the numbers of its UTF-16 units.
+fn escaped(value: &str, plain: fn(u8) -> Option<char>) -> Vec<u8> {
+    let mut text = String::new();
+    for unit in value.encode_utf16() {
+        let _ = match u8::try_from(unit).ok().and_then(plain) {
+            Some(plain) => write!(text, "{plain}"),
+            None => write!(text, "\\u{unit:04x}"),
+        };
+    }
+    text.into_bytes()
+}
+
+/// Returns the value in UTF-16 without the zero at one end, so that either order of bytes is found.
+/// What is no UTF-8 when taken for it never becomes text, and is left out: texts are searched, too.
+fn utf16(value: &str) -> Option<Vec<u8>> {
+    let bytes: Vec<_> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let core = bytes.strip_suffix(&[0])?.to_vec();
+    str::from_utf8(&core).is_ok().then_some(core)
 }
 
 /// Returns the characters of base64 that depend on the value alone, where it begins so many bytes
@@ -184,6 +261,9 @@ mod tests {
             "s3cr%2bt%2fva+lue",
             "%73%33%63%72%2B%74%2F%76%61%20%6C%75%65",
             r"s3cr+t\/va lue",
+            r"\u0073\u0033\u0063\u0072\u002b\u0074\u002F\u0076\u0061\u0020\u006C\u0075\u0065",
+            r"s3cr\u002Bt\u002Fva\u0020lue",
+            "s\x003\0c\0r\0+\0t\0/\0v\0a\0 \0l\0u\0e",
         ];
         for text in told {
             assert_eq!(scrub.text(&format!("<{text}>")), "<[secret:crm]>", "{text}");
@@ -196,8 +276,30 @@ mod tests {
         let value = json!({"s3cret-\"value\"": ["x s3cret-\"value\" y", 1, null]});
         let clean = json!({"[secret:crm]": ["x [secret:crm] y", 1, null]});
         assert_eq!(scrub.value(value), clean);
+        let odd = r#"{ "a": "s\u0033cret\u002d\"value\"" }"#;
+        assert_eq!(scrub.json(odd), r#"{"a":"[secret:crm]"}"#);
+        assert_eq!(scrub.value(json!([odd])), json!([r#"{"a":"[secret:crm]"}"#]));
+        assert_eq!(scrub.json(r#"{ "a": 1.0 }"#), r#"{ "a": 1.0 }"#, "as it came");
         let escaped = r#"{"a":"s3cret-\"value\""}"#;
         assert_eq!(scrub.text(escaped), r#"{"a":"[secret:crm]"}"#);
+    }
+
+    #[test]
+    fn a_secret_of_several_lines_is_found_line_by_line() {
+        let scrub = scrub("-----BEGIN\r\nthe first line\nshort\nthe last line\n");
+        for line in ["the first line", "enil tsal eht", "THE LAST LINE"] {
+            assert_eq!(scrub.text(line), "[secret:crm]", "{line}");
+        }
+        assert_eq!(scrub.text("short"), "short", "it could not be told from other text");
+    }
+
+    #[test]
+    fn a_secret_that_is_no_ascii_is_found_and_texts_stay_texts() {
+        let scrub = scrub("geheim-größe-\u{1F511}");
+        for text in ["<geheim-größe-\u{1F511}>", r"<geheim-gr\u00f6\u00dfe-\ud83d\udd11>"] {
+            assert!(scrub.finds(text.as_bytes()), "{text}");
+        }
+        assert_eq!(scrub.text("größe \u{1F511} ö"), "größe \u{1F511} ö");
     }
 
     #[test]
@@ -220,6 +322,24 @@ mod tests {
             for text in [BASE64_STANDARD_NO_PAD.encode(&whole), BASE64_URL_SAFE_NO_PAD.encode(&whole)] {
                 prop_assert!(scrub.finds(text.as_bytes()), "{text}");
             }
+        }
+
+        #[test]
+        fn a_secret_is_found_in_pieces_cut_anywhere(
+            before in "[ab]{0,9}", secret in "[ab]{8,12}", cuts in prop::collection::vec(1_usize..6, 1..20),
+        ) {
+            let scrub = scrub(&secret);
+            let whole = format!("{before}{secret}");
+            let (mut told, mut held, mut rest) = (String::new(), String::new(), whole.as_str());
+            for cut in cuts.into_iter().chain([whole.len()]) {
+                let (piece, more) = rest.split_at(cut.min(rest.len()));
+                held.push_str(piece);
+                rest = more;
+                let later = held.split_off(scrub.settled(held.as_bytes()));
+                told.push_str(&scrub.text(&std::mem::replace(&mut held, later)));
+            }
+            told.push_str(&scrub.text(&held));
+            prop_assert!(!told.contains(&secret), "{told}");
         }
 
         #[test]
