@@ -44,7 +44,10 @@ impl Errand {
         for (tool, how) in [
             ("crm.act", "value"),
             ("crm.act", "refuse"),
+            ("own.act", "processes"),
             ("own.act", "structured"),
+            // Not while anybody else waits for an answer of it.
+            ("own.act", "die"),
             ("web.act", "error"),
             ("shop.act", "value"),
             ("shop.act", "fail"),

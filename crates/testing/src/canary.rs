@@ -80,7 +80,8 @@ pub struct Search {
 }
 
 impl Search {
-    /// Looks for canaries in one artefact of a kind.
+    /// Looks for canaries in one artefact of a kind: in its bytes as they are, and once the characters
+    /// in them that are written by their numbers are read.
     pub fn look<'a>(
         &mut self,
         canaries: impl IntoIterator<Item = &'a Canary>,
@@ -91,8 +92,10 @@ impl Search {
         let (artefacts, looked_at) = self.looked_at.entry(kind).or_default();
         *artefacts += usize::from(!bytes.is_empty());
         *looked_at += bytes.len();
+        let read = read_numbers(bytes);
         for canary in canaries {
-            if let Some(form) = canary.found_in(bytes) {
+            let found = canary.found_in(bytes).or_else(|| canary.found_in(read.as_ref()?));
+            if let Some(form) = found {
                 self.found.push(format!("{kind}: {what}: `{}` as {form}", canary.name));
             }
         }
@@ -130,6 +133,31 @@ impl Search {
     pub fn found(&self) -> &[String] {
         &self.found
     }
+}
+
+/// Returns the bytes with every `\u0063` in them read, however many backslashes it has in a JSON inside
+/// of JSON; nothing if there is none.
+fn read_numbers(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut pieces = bytes.split(|byte| *byte == b'\\');
+    let (mut read, mut any) = (pieces.next()?.to_vec(), false);
+    for piece in pieces {
+        let number = number(piece);
+        any |= number.is_some();
+        read.extend(number);
+        // Backslashes that are none of a number's separate nothing that is looked for.
+        let plain = piece.get(if number.is_some() { NUMBER.. } else { 0.. });
+        read.extend_from_slice(plain.unwrap_or_default());
+    }
+    any.then_some(read)
+}
+
+/// How long `u0063` is.
+const NUMBER: usize = 5;
+
+/// Reads `u0063`.
+fn number(bytes: &[u8]) -> Option<u8> {
+    let digits = bytes.strip_prefix(b"u00")?.get(..2)?;
+    u8::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
 
 /// Returns the forms of a text by name. Letters are compared in any case.
@@ -198,6 +226,19 @@ mod tests {
         let wide: Vec<u8> = secret.encode_utf16().flat_map(u16::to_be_bytes).collect();
         assert_eq!(canary.found_in(&wide).map(|form| form.starts_with("UTF-16")), Some(true));
         assert_eq!(Canary::new("crm").found_in(secret.as_bytes()), None, "it is another's");
+    }
+
+    #[test]
+    fn characters_that_are_written_by_their_numbers_are_read() {
+        let canary = Canary::new("crm");
+        let spelt = canary.secret().chars().enumerate().map(|(at, c)| match at % 2 {
+            0 => format!("\\\\u{:04X}", u32::from(c)),
+            _ => c.to_string(),
+        });
+        let mut search = Search::default();
+        let inside = format!(r#"{{"a": "\n{}"}}"#, spelt.collect::<String>());
+        search.look([&canary], "rows", "payload", inside.as_bytes());
+        assert_eq!(search.found(), ["rows: payload: `crm` as plain, whole"]);
     }
 
     #[test]

@@ -53,18 +53,7 @@ const CALLS: [(&str, &[&str]); 4] = [
     ),
     (
         "own.act",
-        &[
-            "processes",
-            "structured",
-            "nested",
-            "text",
-            "fail",
-            "error",
-            "params",
-            "noise",
-            "unreadable",
-            "die",
-        ],
+        &["structured", "nested", "text", "fail", "error", "params", "noise", "unreadable"],
     ),
     (
         "web.act",
@@ -242,7 +231,7 @@ fn web(notes: &Place) -> (Process, u16) {
 fn configuration(port: u16, notes: &Place) -> String {
     let notes = notes.path().display();
     let tool = "effect = \"read\"\nattempts = 1\npolls = true\n";
-    let once = format!("{tool}timeout = \"5s\"\n");
+    let once = format!("{tool}timeout = \"2m\"\n");
     format!(
         r#"
 [secrets]
@@ -257,16 +246,20 @@ allow = ["127.0.0.1:{port}"]
 {once}
 [mcp.own]
 command = ["python3", "-u", "{notes}/teller.py", "mcp", "{notes}"]
+start_timeout = "2m"
 env = {{ OWN_KEY = "Bearer secret:own" }}
 [mcp.own.tools.act]
 {once}
 [mcp.web]
 url = "http://127.0.0.1:{port}/mcp"
+start_timeout = "2m"
 headers = {{ authorization = "Bearer secret:web" }}
 [mcp.web.tools.act]
 {once}
 [workers.shop]
 token = "secret:shop"
+lease = "2m"
+patience = "1m"
 [workers.shop.tools.act]
 input_schema = {{ type = "object", additionalProperties = true }}
 {once}
