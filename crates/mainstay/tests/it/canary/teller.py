@@ -273,7 +273,9 @@ class Web(BaseHTTPRequestHandler):
             error = {"error": {"message": told(secret, how), "type": secret}}
             return self.send(401, "application/json", odd(error), reason=secret, X_Echo=secret)
         if how == "page":
-            return self.send(403, "text/html", told(secret, how), reason=secret)
+            # The failure keeps its first 500 characters.
+            page = "told-back page ".ljust(480, "x") + secret
+            return self.send(403, "text/html", page, reason=secret)
         if how == "kind":
             return self.send(200, "x/" + secret, told(secret, how))
         if how == "midway":
@@ -339,7 +341,7 @@ def work(url):
             note("shop.sent", json.dumps(call))
             how = call["arguments"]["how"]
             if how == "fail":
-                failure = {"code": secret, "message": "x" * 980 + told(secret, how)}
+                failure = {"code": secret, "message": "x" * 960 + told(secret, how)}
                 failure |= {"retryable": False, "took_effect": "no"}
                 send(url, "fail", {"call": call["id"], "failure": failure})
             else:
