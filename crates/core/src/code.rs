@@ -152,6 +152,7 @@ codes! {
     WorkerMessage = 5064, User, "a worker's message cannot be read";
     WorkersFull = 5065, Retryable, "too many workers ask at once";
     WorkerPublic = 5066, Config, "a public address needs a token for every worker";
+    StepUnserved = 5067, Config, "a flow and the workers do not agree about a step";
     ReviewClosed = 6001, User, "the review was already decided";
     DecisionInvalid = 6002, User, "the decision does not fit the review";
     ReviewExpired = 6003, Attention, "the review expired without a decision";

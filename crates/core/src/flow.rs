@@ -8,6 +8,7 @@ pub mod check;
 pub mod graph;
 pub mod intent;
 pub mod schedule;
+mod served;
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
@@ -19,6 +20,8 @@ use crate::{
     digest::{Digest, canonical},
     retry::RetryPolicy,
 };
+
+pub use served::Served;
 
 /// The name of a step, as the author wrote the function's.
 pub type StepName = std::sync::Arc<str>;
@@ -206,6 +209,9 @@ pub struct StepOptions {
     pub budget: Option<Limits>,
     /// Tools the step may call; everything else is denied.
     pub grants: BTreeSet<String>,
+    /// The worker's step that is its code, if that is not in this program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub served: Option<Served>,
 }
 
 impl FlowDefinition {

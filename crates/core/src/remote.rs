@@ -29,9 +29,31 @@ pub struct RemoteWorker {
     pub token: Option<Secret>,
 }
 
-/// A tool as a worker describes it. It has to be the tool that is declared.
+/// What a worker serves. A worker has one thing of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A tool, for whoever has a grant.
+    Tool,
+    /// The code of a flow's step.
+    Step,
+}
+
+impl Kind {
+    /// Returns the word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Step => "step",
+        }
+    }
+}
+
+/// A tool or a step as a worker describes it. It has to be the one that is declared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offer {
+    /// Which of the two.
+    pub kind: Kind,
     /// Its name, without the worker's.
     pub name: String,
     /// JSON Schema of its arguments.
@@ -58,8 +80,10 @@ pub struct Poll {
 pub struct Assignment {
     /// What answers name it by; no other call ever has it.
     pub id: String,
-    /// The tool, without the worker's name.
-    pub tool: String,
+    /// Whether a tool or a step is called.
+    pub kind: Kind,
+    /// Which, without the worker's name.
+    pub name: String,
     /// The arguments; they fit the declared schema.
     pub arguments: Value,
     /// What others recognise a repeat by; the same for every attempt.

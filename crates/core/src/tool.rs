@@ -235,6 +235,12 @@ impl ToolSpec {
         self
     }
 
+    /// Returns whether it is the code of a flow's step, and no tool.
+    #[must_use]
+    pub const fn is_step(&self) -> bool {
+        matches!(self.origin, Origin::Step(_))
+    }
+
     /// Returns whether a call changes something.
     #[must_use]
     pub const fn changes_something(&self) -> bool {

@@ -10,6 +10,7 @@ mod node;
 mod options;
 mod patch;
 mod purity;
+mod served;
 mod wiring;
 
 use std::collections::BTreeSet;
@@ -90,6 +91,7 @@ fn name_of(item: &ItemImpl, report: &mut Report) -> Option<Ident> {
 
 /// Reads every function and takes the flow's attributes off them.
 fn read(item: &mut ItemImpl, header: &Header, report: &mut Report) -> (Vec<Node>, Vec<Migration>) {
+    let bodiless = served::give_bodies(item);
     drop_duplicates(item, report);
     let mut marked: Vec<(&mut ImplItemFn, Marks)> = Vec::new();
     for part in &mut item.items {
@@ -102,11 +104,15 @@ fn read(item: &mut ItemImpl, header: &Header, report: &mut Report) -> (Vec<Node>
         marked.iter().filter_map(|(_, marks)| marks.options.compensate.clone()).collect();
     let (mut nodes, mut migrations) = (Vec::new(), Vec::new());
     for (function, mut marks) in marked {
+        let is_node = marks.due.is_some() || undone.contains(&function.sig.ident);
+        if bodiless.contains(&function.sig.ident) && (!is_node || marks.migrate.is_some()) {
+            served::report_no_body(function, report);
+        }
         if let Some(migrate) = marks.migrate.take() {
             migrations.extend(migration(function, &migrate, header, &migrations, report));
-        } else if marks.due.is_some() || undone.contains(&function.sig.ident) {
+        } else if is_node {
             purity::check(&function.block, report);
-            nodes.push(Node::read(function, marks, report));
+            nodes.push(Node::read(function, marks, &bodiless, report));
         } else if !marks.is_empty() {
             report_unused(function, &marks, report);
         }

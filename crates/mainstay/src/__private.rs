@@ -2,6 +2,7 @@
 
 mod input;
 mod routes;
+mod served;
 mod tools;
 mod values;
 
@@ -12,8 +13,8 @@ pub use mainstay_core::{
     digest::Digest,
     failure::StepError,
     flow::{
-        Access, Condition, FlowDefinition, Input, StepDefinition, StepKind, StepOptions, Trigger,
-        intent::Intent,
+        Access, Condition, FlowDefinition, Input, Served, StepDefinition, StepKind, StepOptions,
+        Trigger, intent::Intent,
     },
     tool::{EffectClass, KeyValidity, RateLimit, Reconciled, Reversibility, ToolFailure, ToolSpec},
 };
@@ -29,6 +30,7 @@ pub use serde_json::Value;
 pub use self::{
     input::initial,
     routes::{Unheard, is_route, route, unheard, variant},
+    served::served,
     tools::{ToolRequest, ToolReturn, tool_returned},
     values::{
         FlowState, StepReturn, StepValue, is_state, is_step_return, migrated, no_such_step,

@@ -1,5 +1,7 @@
 //! Workers in other processes: what `[workers]` declares of them, and the door they come to.
 
+pub(crate) mod agreed;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::{Ipv4Addr, SocketAddr},
@@ -7,7 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use mainstay_core::{code::Code, remote::Offer};
+use mainstay_core::{
+    code::Code,
+    remote::{Kind, Offer},
+};
 use mainstay_engine::system::{OsEntropy, SystemClock};
 use mainstay_server::listen;
 use mainstay_tools::{
@@ -44,9 +49,9 @@ pub(crate) fn hub(settings: &Settings) -> Result<Option<Arc<Hub>>, CliError> {
     Ok(Some(Hub::new(declared.collect::<Result<_, _>>()?, around)))
 }
 
-/// Returns a program's own tools and those of its workers.
-pub(crate) fn with_tools(own: ToolSet, hub: Option<&Arc<Hub>>) -> ToolSet {
-    hub.into_iter().flat_map(Hub::tools).fold(own, ToolSet::tool)
+/// Returns a program's own tools, and what its workers serve.
+pub(crate) fn with_served(own: ToolSet, hub: Option<&Arc<Hub>>) -> ToolSet {
+    hub.into_iter().flat_map(Hub::served).fold(own, ToolSet::tool)
 }
 
 fn wrong(message: String) -> CliError {
@@ -64,28 +69,53 @@ fn declaration(
             "write up to {LONGEST_NAME} lower-case letters, digits, `-` and `_`"
         )));
     }
-    let mut written = match &section.manifest {
+    let Manifest { tools, steps } = match &section.manifest {
         Some(path) => manifest(name, &folder.join(path))?,
-        None => BTreeMap::new(),
+        None => Manifest::default(),
     };
-    let names: BTreeSet<_> = written.keys().chain(section.tools.keys()).cloned().collect();
-    let nothing = ToolSection::default();
-    let tools = names.iter().map(|tool| {
-        let over = section.tools.get(tool).unwrap_or(&nothing);
-        declared(name, tool, written.remove(tool), over)
-    });
-    let tools = tools.collect::<Result<_, _>>()?;
+    let mut served = of_kind(name, Kind::Tool, tools, &section.tools)?;
+    served.extend(of_kind(name, Kind::Step, steps, &section.steps)?);
+    one_of_a_name(name, &served)?;
     let usual = Declaration::new(name);
     Ok(Declaration {
         token: section.token.clone(),
         lease: section.lease.map_or(usual.lease, |span| span.0),
         patience: section.patience.map_or(usual.patience, |span| span.0),
-        tools,
+        served,
         ..usual
     })
 }
 
-fn manifest(worker: &str, path: &Path) -> Result<BTreeMap<String, ManifestTool>, CliError> {
+fn of_kind(
+    worker: &str,
+    kind: Kind,
+    written: Vec<ManifestTool>,
+    sections: &BTreeMap<String, ToolSection>,
+) -> Result<Vec<Declared>, CliError> {
+    let mut written: BTreeMap<_, _> =
+        written.into_iter().map(|served| (served.name.clone(), served)).collect();
+    let names: BTreeSet<_> = written.keys().chain(sections.keys()).cloned().collect();
+    let nothing = ToolSection::default();
+    let each = names.iter().map(|name| {
+        let over = sections.get(name).unwrap_or(&nothing);
+        declared(worker, (kind, name), written.remove(name), over)
+    });
+    each.collect()
+}
+
+/// A call says by its name alone what is called.
+fn one_of_a_name(worker: &str, served: &[Declared]) -> Result<(), CliError> {
+    let mut names = BTreeSet::new();
+    match served.iter().find(|declared| !names.insert(&declared.offer.name)) {
+        None => Ok(()),
+        Some(Declared { offer, .. }) => {
+            let message = format!("`{}` is a tool and a step of workers.{worker}", offer.name);
+            Err(wrong(message).with_hint("give one of them another name"))
+        }
+    }
+}
+
+fn manifest(worker: &str, path: &Path) -> Result<Manifest, CliError> {
     let hint = format!(
         "write it with `python -m mainstay_worker manifest MODULE:WORKER > {}`",
         path.display()
@@ -98,34 +128,38 @@ fn manifest(worker: &str, path: &Path) -> Result<BTreeMap<String, ManifestTool>,
     let text = std::fs::read_to_string(path).map_err(|error| unread(error.to_string()))?;
     let manifest: Manifest =
         serde_json::from_str(&text).map_err(|error| unread(error.to_string()))?;
-    let mut tools = BTreeMap::new();
-    for tool in manifest.tools {
-        if let Some(twice) = tools.insert(tool.name.clone(), tool) {
-            return Err(unread(format!("it declares `{}` twice", twice.name)));
-        }
+    let mut names = BTreeSet::new();
+    let mut all = manifest.tools.iter().chain(&manifest.steps);
+    match all.find(|served| !names.insert(&served.name)) {
+        Some(twice) => Err(unread(format!("it declares `{}` twice", twice.name))),
+        None => Ok(manifest),
     }
-    Ok(tools)
 }
 
-/// Puts together what the manifest and the configuration say of a tool.
+/// Puts together what the manifest and the configuration say of a tool or a step.
 fn declared(
     worker: &str,
-    tool: &str,
+    (kind, name): (Kind, &str),
     written: Option<ManifestTool>,
     over: &ToolSection,
 ) -> Result<Declared, CliError> {
-    let place = format!("workers.{worker}.tools.{tool}");
+    let place = format!("workers.{worker}.{kind}s.{name}", kind = kind.word());
+    if over.polls && kind == Kind::Step {
+        return Err(wrong(format!("{place}.polls is said of a step"))
+            .with_hint("take it out: it is about what agents repeat, and they call no steps"));
+    }
     let base = written.as_ref();
     let input = over.input_schema.as_ref().or(base.map(|base| &base.input_schema));
     let Some(input_schema) = input.cloned() else {
         return Err(wrong(format!("{place} has no input_schema, and no manifest declares it"))
-            .with_hint("correct the tool's name, or write input_schema = { … }"));
+            .with_hint("correct the name, or write input_schema = { … }"));
     };
     let output = over.output_schema.as_ref().or(base.map(|base| &base.output_schema));
     // What the worker says of itself, which the configuration may set aside.
     let says = base.map_or(over.effect.unwrap_or_default(), |base| base.effect);
     let offer = Offer {
-        name: tool.to_owned(),
+        kind,
+        name: name.to_owned(),
         input_schema,
         output_schema: output.cloned().unwrap_or(Value::Bool(true)),
         effect: says.word().to_owned(),

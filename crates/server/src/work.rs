@@ -60,7 +60,7 @@ const fn worker(name: String, token: Option<Secret>) -> RemoteWorker {
 
 async fn poll(State(work): State<Work>, request: Request) -> Result<Response, Problem> {
     // Whoever takes long to say what it wants takes no place.
-    let (PollMessage { worker: name, tools, take, wait_ms }, token) = read(request).await?;
+    let (message, token): (PollMessage, _) = read(request).await?;
     let Ok(_place) = work.polls.try_acquire() else {
         let full = Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -69,8 +69,9 @@ async fn poll(State(work): State<Work>, request: Request) -> Result<Response, Pr
         );
         return Err(full.with_hint("take more calls with fewer polls").retryable());
     };
+    let (name, asks) = message.asks();
     let worker = worker(name, token);
-    let asked = work.remote.poll(&worker, messages::poll(tools, take, wait_ms));
+    let asked = work.remote.poll(&worker, asks);
     tokio::select! {
         // What is handed out must not be lost to the stop.
         biased;

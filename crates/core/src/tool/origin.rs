@@ -19,6 +19,8 @@ pub enum Origin {
     Process(String),
     /// A worker in another process, in any language.
     Worker(String),
+    /// The same, but it is no tool: it is the code of a flow's step, which alone calls it.
+    Step(String),
 }
 
 impl Origin {
@@ -37,6 +39,7 @@ impl fmt::Display for Origin {
             Self::Mcp(name) => write!(f, "mcp:{name}"),
             Self::Process(name) => write!(f, "process:{name}"),
             Self::Worker(name) => write!(f, "worker:{name}"),
+            Self::Step(name) => write!(f, "step:{name}"),
         }
     }
 }

@@ -79,7 +79,7 @@ impl Effects for StepContext {
     }
 
     fn tools(&self) -> Vec<ToolSpec> {
-        let granted = |spec: &ToolSpec| self.grants.allow(&spec.name);
+        let granted = |spec: &ToolSpec| !spec.is_step() && self.grants.allow(&spec.name);
         self.place.tools.specs().into_iter().filter(granted).collect()
     }
 

@@ -13,7 +13,7 @@ use mainstay_core::{
     journal::Entry,
     model::Onward,
     time::Timestamp,
-    tool::{Denial, EffectClass, Grants, TookEffect, Tool, ToolSpec, gate},
+    tool::{Denial, DenialReason, EffectClass, Grants, TookEffect, Tool, ToolSpec, gate},
 };
 use serde_json::Value;
 
@@ -70,6 +70,7 @@ impl Drive {
         let grants = self.grants_at(position);
         let runtime = &self.desk.runtime;
         gate::allow(runtime.tools.as_ref(), runtime.schema.as_ref(), &grants, name, &arguments)
+            .and_then(|tool| self.is_its_own(position, tool))
             .map_err(Denial::into_failure)
             .and_then(|tool| self.repeat_allowed(tool.spec()).map(|()| tool))
             .map(|tool| Target::Tool { tool, arguments })
@@ -77,13 +78,24 @@ impl Drive {
 
     /// Returns what may be called at a place: what the step and every scope around it grant.
     fn grants_at(&self, position: &EffectPosition) -> Grants {
-        let granted = self.definition(&position.step).map(|(_, step)| step.options.grants.clone());
+        let callable = self.definition(&position.step).map(|(_, step)| step.options.callable());
         let run = self.book.run.step(&position.step);
         let around = run.iter().flat_map(|run| run.scopes_around(position));
         let narrower = around.filter_map(|record| record.scope.grants.as_ref());
-        narrower.fold(Grants::from(granted.unwrap_or_default()), |grants, inner| {
-            grants.narrowed_by(inner)
-        })
+        narrower.fold(callable.unwrap_or_default(), |grants, inner| grants.narrowed_by(inner))
+    }
+
+    /// A worker's step is no tool: only the step whose code it is calls it, whatever is granted.
+    fn is_its_own(
+        &self,
+        position: &EffectPosition,
+        tool: Arc<dyn Tool>,
+    ) -> Result<Arc<dyn Tool>, Denial> {
+        let step = self.definition(&position.step);
+        if step.is_some_and(|(_, step)| step.options.may_make(tool.spec())) {
+            return Ok(tool);
+        }
+        Err(Denial { tool: tool.spec().name.clone(), reason: DenialReason::NotGranted })
     }
 
     /// A fork sends what must not happen twice only with leave.

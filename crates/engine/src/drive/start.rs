@@ -167,7 +167,7 @@ impl Drive {
             tags: self.book.run.tags.clone(),
             schema: self.desk.runtime.schema.clone(),
             tools: self.desk.runtime.tools.clone(),
-            grants: definition.options.grants.clone().into(),
+            grants: definition.options.callable(),
         };
         let context = StepContext::new(place, cell.clone());
         let future = self.flow.program.run(index, state, inputs, context);

@@ -32,6 +32,7 @@ mod rig;
 mod runs;
 mod sagas;
 mod scopes;
+mod served;
 mod skew;
 mod steps;
 mod takeovers;

@@ -1,5 +1,7 @@
 //! One node of a flow, read from one function.
 
+use std::collections::BTreeSet;
+
 use quote::quote;
 use syn::{
     Attribute, FnArg, GenericArgument, Ident, ImplItemFn, PathArguments, ReceiverKind, ReturnType,
@@ -11,6 +13,7 @@ use super::{
     marks::{self, DueKind, Marks},
     options::Options,
     patch,
+    served::{self, Served},
 };
 use crate::{fingerprint, report::Report};
 
@@ -23,6 +26,8 @@ pub(crate) struct Node {
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) finish: bool,
     pub(crate) options: Options,
+    /// The worker's step that is its code.
+    pub(crate) served: Option<Served>,
     pub(crate) returns: Type,
     /// The function's tokens in normal form.
     pub(crate) text: String,
@@ -75,7 +80,12 @@ impl Role {
 
 impl Node {
     /// Reads a function; its attributes are in `marks`, those of its parameters are taken off here.
-    pub(crate) fn read(function: &mut ImplItemFn, marks: Marks, report: &mut Report) -> Self {
+    pub(crate) fn read(
+        function: &mut ImplItemFn,
+        marks: Marks,
+        bodiless: &BTreeSet<Ident>,
+        report: &mut Report,
+    ) -> Self {
         let (role, trigger) = match marks.due.map(|due| due.kind) {
             None => (Role::Compensation, Trigger::Never),
             Some(DueKind::Start) => (Role::Step, Trigger::Start),
@@ -86,9 +96,12 @@ impl Node {
             }
             Some(DueKind::Unreadable) => (Role::Step, Trigger::Unreadable),
         };
-        let wanted: Vec<Option<Ident>> =
+        let mut wanted: Vec<Option<Ident>> =
             function.sig.inputs.iter_mut().map(|input| marks::take_from(input, report)).collect();
         check_shape(function, role, report);
+        let served = served::read(function, role, &marks.options, bodiless, report);
+        // It has a context now, which comes from nowhere.
+        wanted.resize(function.sig.inputs.len(), None);
         if role == Role::Router
             && let Some(finish) = &marks.finish
         {
@@ -96,7 +109,10 @@ impl Node {
         }
         let parameters = read_parameters(function, wanted, role, report);
         check_patches(function, report);
-        let (text, before) = texts(function);
+        let (text, before) = match &served {
+            Some(served) => (served.text.clone(), Vec::new()),
+            None => texts(function),
+        };
         function.attrs.push(shape_is_given());
         Self {
             name: function.sig.ident.clone(),
@@ -106,6 +122,7 @@ impl Node {
             parameters,
             finish: marks.finish.is_some(),
             options: marks.options,
+            served,
             returns: returns(function, role, report),
             text,
             before,
@@ -276,7 +293,7 @@ fn wanted(ty: &Type, from: Option<Ident>, report: &mut Report) -> Wanted {
     Wanted { shown: ty.clone(), from, optional }
 }
 
-fn is_context(ty: &Type) -> bool {
+pub(super) fn is_context(ty: &Type) -> bool {
     match ty {
         Type::Reference(reference) => is_context(&reference.elem),
         Type::Path(path) => {

@@ -1,4 +1,4 @@
-//! Step options: `retry`, `timeout`, `compensate`, `budget`, `grants`.
+//! Step options: `retry`, `timeout`, `compensate`, `budget`, `grants`, `worker`, `name`.
 
 use syn::{
     Error, Ident, LitInt, LitStr, Path, Result, Token, bracketed,
@@ -17,7 +17,7 @@ use crate::{
 /// The most attempts of one step, the first included; `RetryPolicy` of the core says why.
 const MOST_ATTEMPTS: u32 = 3;
 
-const OPTIONS: [&str; 5] = ["retry", "timeout", "compensate", "budget", "grants"];
+const OPTIONS: [&str; 7] = ["retry", "timeout", "compensate", "budget", "grants", "worker", "name"];
 
 /// What an author says about one step.
 #[derive(Default)]
@@ -27,6 +27,10 @@ pub(crate) struct Options {
     pub(crate) compensate: Option<Ident>,
     pub(crate) budget: Vec<Limit>,
     pub(crate) grants: Vec<Grant>,
+    /// The worker that serves the step.
+    pub(crate) worker: Option<LitStr>,
+    /// What the worker calls it.
+    pub(crate) name: Option<LitStr>,
     seen: Vec<String>,
 }
 
@@ -70,6 +74,8 @@ impl Options {
             "compensate" => self.compensate = Some(value(input)?),
             "budget" => self.budget = quantity::budget(&value(input)?)?,
             "grants" => self.grants = read_grants(input)?,
+            "worker" => self.worker = Some(value(input)?),
+            "name" => self.name = Some(value(input)?),
             _ => {
                 let near = suggest::among(&name, OPTIONS);
                 return Err(Error::new_spanned(

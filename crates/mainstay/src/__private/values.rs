@@ -130,12 +130,12 @@ pub fn no_such_step(place: usize) -> StepError {
     Failure::permanent(Code::Bug, format!("the flow has no step at place {place}")).into()
 }
 
-fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value)
         .map_err(|error| format!("at `{}`: {}", error.path(), error.inner()))
 }
 
-fn short_name<T>() -> &'static str {
+pub(super) fn short_name<T>() -> &'static str {
     let name = type_name::<T>();
     match name.rsplit_once("::") {
         Some((_, last)) if !name.contains('<') => last,

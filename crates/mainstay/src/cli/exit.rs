@@ -91,6 +91,7 @@ impl Exit {
             | C::WorkerUndeclared
             | C::WorkerMessage
             | C::WorkerPublic
+            | C::StepUnserved
             | C::DecisionInvalid => Self::Usage,
             C::KeyConflict
             | C::WrongStatus

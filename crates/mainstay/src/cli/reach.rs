@@ -1,19 +1,20 @@
 //! What a process carries out that does not listen for workers in other processes.
 //!
-//! Only `mainstay worker` listens. A process that claimed a run whose tools it cannot reach would
-//! fail a step that another could have carried out.
+//! Only `mainstay worker` listens. A process that claimed a run whose tools or steps it cannot reach
+//! would fail a step that another could have carried out.
 
 use std::{collections::BTreeSet, sync::Arc};
 
 use mainstay_core::{
+    flow::FlowDefinition,
     plan::Plan,
     tool::{Origin, ToolSpec},
 };
 use mainstay_engine::flows::Flows;
 
-/// Returns whether no worker in another process serves a tool.
+/// Returns whether no worker in another process serves it.
 pub(super) const fn is_here(spec: &ToolSpec) -> bool {
-    !matches!(spec.origin, Origin::Worker(_))
+    !matches!(spec.origin, Origin::Worker(_) | Origin::Step(_))
 }
 
 /// Returns the tools that workers in other processes serve.
@@ -22,18 +23,24 @@ fn elsewhere(specs: &[ToolSpec]) -> BTreeSet<&str> {
     remote.map(|spec| spec.name.as_str()).collect()
 }
 
-/// Returns those flows of which no step may call a tool of another process.
+/// Returns those flows of which no step is served by another process, or may call a tool of one.
 pub(super) fn within(flows: &Flows, specs: &[ToolSpec]) -> Flows {
     let elsewhere = elsewhere(specs);
     let mut kept = Flows::default();
     for flow in flows.iter() {
-        let steps = &flow.program.definition().steps;
-        let mut grants = steps.iter().flat_map(|step| &step.options.grants);
-        if !grants.any(|grant| elsewhere.contains(grant.as_str())) {
+        if !leaves(flow.program.definition(), &elsewhere) {
             kept.add(Arc::clone(&flow.program));
         }
     }
     kept
+}
+
+fn leaves(definition: &FlowDefinition, elsewhere: &BTreeSet<&str>) -> bool {
+    let mut options = definition.steps.iter().map(|step| &step.options);
+    options.any(|options| {
+        let mut grants = options.grants.iter();
+        options.served.is_some() || grants.any(|grant| elsewhere.contains(grant.as_str()))
+    })
 }
 
 /// Returns whether a plan calls nothing of another process.
@@ -49,6 +56,7 @@ pub(super) fn holds(plan: &Plan, specs: &[ToolSpec]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use mainstay_core::flow::Served;
     use serde_json::json;
 
     use super::*;
@@ -73,6 +81,10 @@ mod tests {
         flows.add(job::program(["search".to_owned(), "shop.pay".to_owned()]));
         flows.add(job::program(["search".to_owned()]));
         assert_eq!(names(&within(&flows, &specs())), [1]);
+        let mut served = job::program(["search".to_owned()]).definition().clone();
+        served.steps[0].options.served =
+            Some(Served { worker: "shop".to_owned(), step: "score".to_owned() });
+        assert!(leaves(&served, &elsewhere(&[])), "whether or not the worker is configured");
         let without = specs().into_iter().take(1).collect::<Vec<_>>();
         assert_eq!(names(&within(&flows, &without)).len(), 2);
     }

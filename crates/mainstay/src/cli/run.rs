@@ -17,7 +17,7 @@ use super::{
     settle::{self, Settled},
     shell::Shell,
 };
-use crate::models;
+use crate::{models, remote::agreed};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -76,6 +76,9 @@ async fn start_and_drive(shell: &mut Shell, mut args: Args) -> Result<Exit, CliE
     let wish = wish(shell, &args)?;
     let database = shell.database()?;
     let runtime = shell.driver(&database, args.model.as_ref()).await?;
+    if let Some(flow) = runtime.flows.latest(&args.flow) {
+        agreed::served(flow.program.definition(), &runtime.tools.specs())?;
+    }
     models::priced(&runtime.models, &wish.limits)?;
     let started = runtime.start(wish).await?;
     if started.existed {

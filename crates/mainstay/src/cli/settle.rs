@@ -54,12 +54,23 @@ pub(crate) async fn drive(
     drive_all(runtime, run_id, output).await
 }
 
-/// Drives runs, of every flow of this process.
-pub(crate) async fn drive_all(
-    runtime: Runtime,
+/// Drives runs as [`drive`] does, and this one whatever its flow: somebody has seen that it reaches
+/// nothing of another process.
+pub(crate) async fn drive_here(
+    mut runtime: Runtime,
     run_id: RunId,
     output: &Output,
 ) -> Result<Settled, CliError> {
+    let mut driven = reach::within(&runtime.flows, &runtime.tools.specs());
+    let flow = runtime.row(run_id).await?.flow;
+    if let Some(own) = runtime.flows.get(&flow) {
+        driven.add(Arc::clone(&own.program));
+    }
+    runtime.flows = Arc::new(driven);
+    drive_all(runtime, run_id, output).await
+}
+
+async fn drive_all(runtime: Runtime, run_id: RunId, output: &Output) -> Result<Settled, CliError> {
     let runtime = Arc::new(runtime);
     let stop = CancellationToken::new();
     let progress = Progress::start(output, &runtime, run_id);

@@ -29,7 +29,9 @@ use crate::{
     call,
     config::{self, Settings},
     database::{DEFAULT, DatabaseUrl, Purpose},
-    job, models, remote, toolbox,
+    job, models,
+    remote::{self, agreed},
+    toolbox,
 };
 
 /// A command's surroundings.
@@ -92,7 +94,11 @@ impl Shell {
         let tools = self.own_tools()?;
         let tools = toolbox::open(&self.settings, tools, resources).await?;
         let mut runtime = self.runtime(store, catalog, tools)?;
-        rule_of_two(&self.app.flows, &runtime.tools.specs())?;
+        let specs = runtime.tools.specs();
+        rule_of_two(&self.app.flows, &specs)?;
+        for flow in self.app.flows.iter() {
+            agreed::grants(flow.program.definition(), &specs)?;
+        }
         runtime.options.proof_dir = Some(database.proof_dir());
         Ok(runtime)
     }
@@ -103,11 +109,11 @@ impl Shell {
         toolbox::open(&self.settings, tools, Resources::new()).await
     }
 
-    /// Takes the program's own tools, and those of its workers in other processes.
+    /// Takes the program's own tools, and what its workers in other processes serve.
     fn own_tools(&mut self) -> Result<ToolSet, CliError> {
         self.hub = remote::hub(&self.settings)?;
         let tools = std::mem::take(&mut self.app.tools);
-        Ok(remote::with_tools(tools, self.hub.as_ref()))
+        Ok(remote::with_served(tools, self.hub.as_ref()))
     }
 
     fn runtime(
@@ -146,7 +152,8 @@ impl Shell {
         let mut flows = self.app.flows.clone();
         // Whoever drives goes on with requests that were unclear, too.
         flows.add(Ask::program());
-        let names: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
+        let tools = specs.iter().filter(|spec| !spec.is_step());
+        let names: Vec<_> = tools.map(|spec| spec.name.clone()).collect();
         if names.is_empty() {
             return flows;
         }

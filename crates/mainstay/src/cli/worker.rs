@@ -6,7 +6,7 @@ use mainstay_core::{code::Code, model::ModelId};
 use mainstay_engine::worker::Worker;
 use tokio_util::sync::CancellationToken;
 
-use crate::remote::Door;
+use crate::remote::{Door, agreed};
 
 use super::{count, error::CliError, exit::Exit, health, interrupt, settle, shell::Shell, span};
 
@@ -46,6 +46,9 @@ pub(crate) async fn run(mut shell: Shell, args: Args) -> Result<Exit, CliError> 
     let retention = args.retention.as_deref().map(retention).transpose()?;
     let database = shell.database()?;
     let mut runtime = shell.driver(&database, args.model.as_ref()).await?;
+    for flow in runtime.flows.iter() {
+        agreed::served(flow.program.definition(), &runtime.tools.specs())?;
+    }
     if let Some(concurrency) = args.concurrency {
         runtime.options.concurrency = concurrency.max(1);
     }

@@ -1,4 +1,5 @@
-//! The tables `[workers.NAME]`: workers in other processes, and what holds for their tools.
+//! The tables `[workers.NAME]`: workers in other processes, and what holds for their tools and
+//! steps.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,9 +29,11 @@ pub(crate) struct WorkerSection {
     /// A file that the worker's package wrote and a person has read.
     pub(crate) manifest: Option<PathBuf>,
     pub(crate) tools: BTreeMap<String, ToolSection>,
+    pub(crate) steps: BTreeMap<String, ToolSection>,
 }
 
-/// `[workers.NAME.tools.TOOL]`. What stands here wins over the manifest.
+/// `[workers.NAME.tools.TOOL]` and `[workers.NAME.steps.STEP]`. What stands here wins over the
+/// manifest.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ToolSection {
@@ -50,17 +53,18 @@ pub(crate) struct ToolSection {
     breaker: Option<BreakerSection>,
     cost: Option<Dollar>,
     owner: Option<String>,
-    polls: bool,
+    pub(crate) polls: bool,
 }
 
 /// What a worker's package writes.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub(crate) struct Manifest {
     pub(crate) tools: Vec<ManifestTool>,
+    pub(crate) steps: Vec<ManifestTool>,
 }
 
-/// A tool in a manifest.
+/// A tool or a step in a manifest.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ManifestTool {

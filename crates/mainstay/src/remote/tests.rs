@@ -28,7 +28,7 @@ impl Folder {
 
     fn specs(&self, text: &str) -> Result<Vec<ToolSpec>, CliError> {
         let hub = hub(&self.settings(text)?)?.unwrap();
-        Ok(hub.tools().iter().map(|tool| tool.spec().clone()).collect())
+        Ok(hub.served().iter().map(|tool| tool.spec().clone()).collect())
     }
 }
 
@@ -100,6 +100,35 @@ fn what_is_not_sound_is_refused_before_anything_runs() {
         assert!(error.message.contains(expected), "{}", error.message);
         assert!(!error.message.contains("sk-live-1"), "{}", error.message);
         assert!(error.hint.is_some(), "{text}");
+    }
+}
+
+#[test]
+fn steps_are_declared_like_tools_and_are_none() {
+    let manifest = r#"{"steps": [{"name": "score", "effect": "idempotent", "key_valid_for": "24h",
+        "input_schema": {"type": "object"}, "output_schema": true}]}"#;
+    let folder = Folder::new("steps", manifest);
+    let shop = "[workers.shop]\nmanifest = \"shop.json\"\n";
+    let by_hand = "[workers.shop.steps.by_hand]\ninput_schema = {}\n";
+    let specs = folder.specs(&format!("{shop}{by_hand}")).unwrap();
+    let [by_hand, score] = &specs[..] else { panic!("two steps") };
+    assert!(by_hand.is_step() && score.is_step());
+    assert_eq!(
+        (score.name.as_str(), score.origin.to_string()),
+        ("shop.score", "step:shop".to_owned())
+    );
+    assert_eq!(by_hand.effect, EffectClass::AtMostOnce);
+    assert_eq!(by_hand.result_label, Label::UNTRUSTED);
+    assert!(matches!(score.effect, EffectClass::Idempotent { .. }));
+    let table = [
+        ("[workers.shop.tools.score]\ninput_schema = {}\n", "is a tool and a step"),
+        ("[workers.shop.steps.score]\npolls = true\n", "workers.shop.steps.score.polls"),
+        ("[workers.shop.steps.other]\neffect = \"read\"\n", "workers.shop.steps.other has no"),
+    ];
+    for (text, expected) in table {
+        let error = folder.specs(&format!("{shop}{text}")).unwrap_err();
+        assert_eq!(error.code, Code::InvalidConfig, "{text}");
+        assert!(error.message.contains(expected), "{}", error.message);
     }
 }
 

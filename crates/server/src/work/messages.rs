@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mainstay_core::{
     failure::Retryability,
-    remote::{Assignment, Beat, Offer, Poll, RemoteFailure},
+    remote::{Assignment, Beat, Kind, Offer, Poll, RemoteFailure},
     tool::TookEffect,
 };
 use serde::{Deserialize, Serialize};
@@ -16,12 +16,15 @@ use serde_json::Value;
 #[serde(deny_unknown_fields)]
 pub(super) struct PollMessage {
     pub(super) worker: String,
+    #[serde(default)]
     pub(super) tools: Vec<OfferMessage>,
+    #[serde(default)]
+    pub(super) steps: Vec<OfferMessage>,
     pub(super) take: usize,
     pub(super) wait_ms: u64,
 }
 
-/// A tool in a poll.
+/// A tool or a step in a poll.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OfferMessage {
@@ -31,14 +34,21 @@ pub(super) struct OfferMessage {
     effect: String,
 }
 
-/// Converts what a poll says.
-pub(super) fn poll(tools: Vec<OfferMessage>, take: usize, wait_ms: u64) -> Poll {
-    let offer = |offer: OfferMessage| {
-        let OfferMessage { name, input_schema, output_schema, effect } = offer;
-        Offer { name, input_schema, output_schema, effect }
-    };
-    let offers = tools.into_iter().map(offer).collect();
-    Poll { offers, take, wait: Duration::from_millis(wait_ms) }
+impl OfferMessage {
+    fn of(self, kind: Kind) -> Offer {
+        let Self { name, input_schema, output_schema, effect } = self;
+        Offer { kind, name, input_schema, output_schema, effect }
+    }
+}
+
+impl PollMessage {
+    /// Converts what a poll says into whose it is, and what is asked.
+    pub(super) fn asks(self) -> (String, Poll) {
+        let Self { worker, tools, steps, take, wait_ms } = self;
+        let tools = tools.into_iter().map(|offer| offer.of(Kind::Tool));
+        let offers = tools.chain(steps.into_iter().map(|offer| offer.of(Kind::Step))).collect();
+        (worker, Poll { offers, take, wait: Duration::from_millis(wait_ms) })
+    }
 }
 
 /// The answer to a poll.
@@ -50,7 +60,8 @@ pub(super) struct Handed {
 #[derive(Serialize)]
 struct HandedCall {
     id: String,
-    tool: String,
+    #[serde(flatten)]
+    called: Called,
     arguments: Value,
     idempotency_key: String,
     attempt: u32,
@@ -60,12 +71,29 @@ struct HandedCall {
     run_id: String,
 }
 
+/// Says in one field what is called, and what kind of thing that is.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Called {
+    Tool(String),
+    Step(String),
+}
+
+impl Called {
+    fn of(kind: Kind, name: String) -> Self {
+        match kind {
+            Kind::Tool => Self::Tool(name),
+            Kind::Step => Self::Step(name),
+        }
+    }
+}
+
 impl Handed {
     /// Converts what was handed out.
     pub(super) fn of(calls: Vec<Assignment>) -> Self {
         let call = |call: Assignment| HandedCall {
             id: call.id,
-            tool: call.tool,
+            called: Called::of(call.kind, call.name),
             arguments: call.arguments,
             idempotency_key: call.key.to_string(),
             attempt: call.attempt,

@@ -9,7 +9,7 @@ use mainstay_core::{
     effect::EffectPosition,
     failure::Retryability,
     id::RunId,
-    remote::{Assignment, Beat, Closed, Poll, RemoteFailure, RemoteRefusal},
+    remote::{Assignment, Beat, Closed, Kind, Poll, RemoteFailure, RemoteRefusal},
     time::Timestamp,
     tool::TookEffect,
 };
@@ -37,7 +37,8 @@ fn assignment() -> Assignment {
     let position: EffectPosition = "pay#1:0".parse().unwrap();
     Assignment {
         id: "call_1".to_owned(),
-        tool: "pay".to_owned(),
+        kind: Kind::Tool,
+        name: "pay".to_owned(),
         arguments: json!({"q": "x"}),
         key: position.key(Digest::of(b"root")),
         attempt: 2,
@@ -59,6 +60,7 @@ impl RemoteWork for Remembers {
         match poll.take {
             0 => std::future::pending().await,
             1 => Ok(vec![assignment()]),
+            3 => Ok(vec![Assignment { kind: Kind::Step, ..assignment() }]),
             _ => Err(RemoteRefusal::Undeclared(vec!["`pay` is not declared".to_owned()])),
         }
     }
@@ -161,6 +163,21 @@ async fn a_poll_is_answered_with_everything_a_worker_needs() {
         "deadline_ms": 60_000, "left_ms": 9_000, "lease_ms": 15_000,
     });
     assert_eq!((status, answer), (200, json!({"calls": [expected]})));
+}
+
+#[tokio::test]
+async fn steps_are_offered_beside_tools_and_handed_out_by_their_own_field() {
+    let door = door().await;
+    let mut poll = poll_of(3);
+    let tools = std::mem::take(&mut poll["tools"]);
+    poll["steps"] = tools.clone();
+    let (status, answer) = sent(&door, "poll", poll.clone()).await;
+    let call = &answer["calls"][0];
+    assert_eq!((status, &call["step"], call.get("tool")), (200, &json!("pay"), None));
+    let told = door.behind.0.lock().unwrap().join("");
+    assert!(told.contains("kind: Step") && !told.contains("kind: Tool"), "{told}");
+    poll["flows"] = tools;
+    assert_eq!(sent(&door, "poll", poll).await.0, 400);
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ fn unannounced(evidence: &Evidence, arrival: &Arrival) -> Option<String> {
 fn without_leave(evidence: &Evidence, arrival: &Arrival) -> Option<String> {
     let definition = evidence.wiring.definition();
     let step = definition.index(&arrival.position.step.step)?;
-    let granted = definition.steps.get(step)?.options.grants.contains(&arrival.tool);
+    let granted = definition.steps.get(step)?.options.callable().allow(&arrival.tool);
     (!granted)
         .then(|| format!("I8: `{}` is not granted to {}", arrival.tool, arrival.position.step))
 }

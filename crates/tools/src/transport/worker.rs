@@ -1,4 +1,4 @@
-//! Tools that workers in other processes serve, in any language.
+//! Tools and steps that workers in other processes serve, in any language.
 //!
 //! A [`Hub`] holds the calls that wait. Workers come for them over whatever carries the port
 //! [`RemoteWork`]; nobody connects to a worker. What a worker may serve is declared beforehand, with
@@ -87,11 +87,11 @@ impl Hub {
         self.listens.store(true, Ordering::Relaxed);
     }
 
-    /// Returns every tool that is declared.
+    /// Returns everything that is declared, tools and steps.
     #[must_use]
-    pub fn tools(self: &Arc<Self>) -> Vec<Arc<dyn Tool>> {
+    pub fn served(self: &Arc<Self>) -> Vec<Arc<dyn Tool>> {
         let of_all = self.workers.values().flat_map(|worker| {
-            worker.tools.iter().map(|declared| {
+            worker.served.iter().map(|declared| {
                 let tool = tool::RemoteTool::new(Arc::clone(self), worker, declared);
                 Arc::new(tool) as Arc<dyn Tool>
             })
@@ -162,13 +162,13 @@ impl RemoteWork for Hub {
     ) -> Result<Vec<Assignment>, RemoteRefusal> {
         let Known { settings, .. } = self.known(worker).await?;
         settings.fits(&poll.offers).map_err(RemoteRefusal::Undeclared)?;
-        let tools: Vec<_> = poll.offers.iter().map(|offer| offer.name.as_str()).collect();
+        let served: Vec<_> = poll.offers.iter().map(|offer| offer.name.as_str()).collect();
         let take = poll.take.min(MOST_TAKEN);
         let end = self.now() + poll.wait.min(LONGEST_WAIT);
         let mut put = self.put.subscribe();
         loop {
             let now = self.now();
-            let taken = self.calls().hand_out(settings, &tools, take, now);
+            let taken = self.calls().hand_out(settings, &served, take, now);
             let left = end.saturating_sub(now);
             if !taken.is_empty() || left.is_zero() || take == 0 {
                 return Ok(taken);

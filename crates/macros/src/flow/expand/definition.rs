@@ -10,7 +10,7 @@ use crate::flow::{
     bind::Bound,
     condition::Condition,
     node::{Node, Role, Trigger},
-    options::{Grant, Options, Retry},
+    options::{Grant, Retry},
 };
 
 /// Returns an expression for the `FlowDefinition`.
@@ -36,7 +36,7 @@ fn step(flow: &Flow<'_>, node: &Node, bound: &[Bound], finish: bool) -> TokenStr
     let access = if node.writes { quote!(Writes) } else { quote!(Reads) };
     let trigger = trigger(&node.trigger);
     let inputs = bound.iter().filter_map(|bound| input(flow, *bound));
-    let options = options(&node.options);
+    let options = options(node);
     quote! {
         ::mainstay::__private::StepDefinition {
             name: ::std::sync::Arc::from(#name),
@@ -113,7 +113,8 @@ fn input(flow: &Flow<'_>, bound: Bound) -> Option<TokenStream> {
     })
 }
 
-fn options(options: &Options) -> TokenStream {
+fn options(node: &Node) -> TokenStream {
+    let options = &node.options;
     let retry = option(options.retry.as_ref().map(retry));
     let timeout = option(options.timeout.map(millis));
     let compensate = option(options.compensate.as_ref().map(|name: &Ident| {
@@ -137,6 +138,15 @@ fn options(options: &Options) -> TokenStream {
             quote!(::std::string::String::from(<#path as ::mainstay::__private::NativeTool>::NAME))
         }
     });
+    let served = option(node.served.as_ref().map(|served| {
+        let (worker, step) = (&served.worker, &served.step);
+        quote! {
+            ::mainstay::__private::Served {
+                worker: ::std::string::String::from(#worker),
+                step: ::std::string::String::from(#step),
+            }
+        }
+    }));
     quote! {
         ::mainstay::__private::StepOptions {
             retry: #retry,
@@ -144,6 +154,7 @@ fn options(options: &Options) -> TokenStream {
             compensate: #compensate,
             budget: #budget,
             grants: ::core::iter::IntoIterator::into_iter([#(#grants),*]).collect(),
+            served: #served,
         }
     }
 }

@@ -88,6 +88,7 @@ fn options(step: &StepDefinition) -> String {
         options.retry.as_ref().map(|_| "retries".to_owned()),
         options.compensate.as_ref().map(|undo| format!("undone by {undo}")),
         options.budget.as_ref().map(|_| "own budget".to_owned()),
+        options.served.as_ref().map(|served| format!("served by worker {}", served.worker)),
         step.finish.then(|| "output of the run".to_owned()),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")

@@ -88,7 +88,9 @@ async fn check_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
     }
     let database = shell.database()?;
     let runtime = shell.driver(&database, args.model.as_ref()).await?;
-    let specs = runtime.tools.specs();
+    let mut specs = runtime.tools.specs();
+    // Steps are called by flows alone.
+    specs.retain(|spec| !spec.is_step());
     let plan = checked(&runtime, &specs, &plan, &limits)?;
     if consented(&output, args.consent, &plan, &specs)? == Answer::No {
         return Ok(Exit::Ok);
@@ -113,7 +115,7 @@ async fn check_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
     // A plan that models may revise could come to call any tool.
     let here = judging == Judging::ByRules && reach::holds(&plan, &specs);
     let settled = if here {
-        settle::drive_all(runtime.clone(), run_id, &output).await?
+        settle::drive_here(runtime.clone(), run_id, &output).await?
     } else {
         settle::drive(runtime.clone(), run_id, &output).await?
     };

@@ -59,6 +59,11 @@ async fn start_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
     let database = shell.database()?;
     let runtime = shell.driver(&database, None).await?;
     let spec = find(&*runtime.tools, &args.tool)?;
+    if spec.is_step() {
+        let message = format!("there is no tool `{}`: it is a step", spec.name);
+        return Err(CliError::new(Code::ToolUnknown, message)
+            .with_hint("start a flow that has it: `mainstay flows ls`"));
+    }
     let here = reach::is_here(&spec);
     let tool = spec.name;
     let by_hand = serde_json::to_value(ByHand { tool, arguments })
@@ -76,7 +81,7 @@ async fn start_and_drive(shell: &mut Shell, args: Args) -> Result<Exit, CliError
         shell.output.note(format!("the key was used before: {} is the run", started.run_id));
     }
     let settled = if here {
-        settle::drive_all(runtime.clone(), started.run_id, &shell.output).await?
+        settle::drive_here(runtime.clone(), started.run_id, &shell.output).await?
     } else {
         settle::drive(runtime.clone(), started.run_id, &shell.output).await?
     };

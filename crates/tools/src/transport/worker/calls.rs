@@ -8,7 +8,7 @@ use std::{
 
 use mainstay_core::{
     code::Code,
-    remote::{Assignment, Beat, Closed},
+    remote::{Assignment, Beat, Closed, Kind},
     tool::{ToolCall, ToolFailure},
 };
 use serde_json::Value;
@@ -25,8 +25,10 @@ const REMEMBERED: usize = 4_096;
 pub(super) struct Work {
     /// Who is to carry it out.
     pub(super) worker: String,
-    /// The tool, without the worker's name.
-    pub(super) tool: String,
+    /// Whether a tool or a step is called.
+    pub(super) kind: Kind,
+    /// Which, without the worker's name.
+    pub(super) name: String,
     /// What the engine asks.
     pub(super) call: ToolCall,
     /// How long its caller waits in all.
@@ -92,17 +94,17 @@ impl Calls {
         (id, changed)
     }
 
-    /// Hands out what waits for these tools, the oldest first.
+    /// Hands out what waits for these tools and steps, the oldest first.
     pub(super) fn hand_out(
         &mut self,
         worker: &Settings,
-        tools: &[&str],
+        served: &[&str],
         most: usize,
         now: Duration,
     ) -> Vec<Assignment> {
         let wanted = self.held.iter_mut().filter(|(_, held)| {
             let waits = matches!(held.stage, Stage::Waiting { until } if now < until);
-            waits && held.work.worker == worker.name && tools.contains(&held.work.tool.as_str())
+            waits && held.work.worker == worker.name && served.contains(&held.work.name.as_str())
         });
         let handed_out = wanted.take(most).map(|(id, held)| {
             let lease = worker.lease;
@@ -216,7 +218,8 @@ fn assignment(id: &str, work: &Work, lease: Duration, waited: Duration) -> Assig
     let call = &work.call;
     Assignment {
         id: id.to_owned(),
-        tool: work.tool.clone(),
+        kind: work.kind,
+        name: work.name.clone(),
         arguments: call.arguments.clone(),
         key: call.key,
         attempt: call.attempt,

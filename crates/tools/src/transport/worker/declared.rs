@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mainstay_core::{
-    remote::Offer,
+    remote::{Kind, Offer},
     secret::SecretRef,
     tool::{Origin, ToolSpec},
 };
@@ -31,11 +31,11 @@ pub struct Settings {
     pub lease: Duration,
     /// How long a call waits to be taken. Never more than half of the time the call has.
     pub patience: Duration,
-    /// Its tools.
-    pub tools: Vec<Declared>,
+    /// Its tools and its steps.
+    pub served: Vec<Declared>,
 }
 
-/// A tool of a worker, as it is declared.
+/// A tool or a step of a worker, as it is declared.
 #[derive(Debug, Clone)]
 pub struct Declared {
     /// What the worker has to offer.
@@ -45,23 +45,27 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// Declares nothing but schemas: the tool acts at most once and cannot be undone.
+    /// Declares nothing but schemas: it acts at most once and cannot be undone.
     #[must_use]
     pub fn new(worker: &str, offer: Offer) -> Self {
         let name = format!("{worker}.{}", offer.name);
+        let origin = match offer.kind {
+            Kind::Tool => Origin::Worker(worker.to_owned()),
+            Kind::Step => Origin::Step(worker.to_owned()),
+        };
         let spec = ToolSpec::new(name, offer.input_schema.clone())
             .with_output_schema(offer.output_schema.clone())
-            .with_origin(Origin::Worker(worker.to_owned()));
+            .with_origin(origin);
         Self { offer, spec }
     }
 }
 
 impl Settings {
-    /// Makes a worker without tools that needs no token.
+    /// Makes a worker that serves nothing and needs no token.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         let (lease, patience) = (LEASE, PATIENCE);
-        Self { name: name.into(), token: None, lease, patience, tools: Vec::new() }
+        Self { name: name.into(), token: None, lease, patience, served: Vec::new() }
     }
 
     /// Says whether everything that is offered is declared, and just so.
@@ -84,7 +88,7 @@ impl Settings {
     }
 
     fn differences(&self, offer: &Offer) -> Vec<String> {
-        let declared = self.tools.iter().find(|declared| declared.offer.name == offer.name);
+        let declared = self.served.iter().find(|declared| declared.offer.name == offer.name);
         let Some(declared) = declared else {
             return vec![format!("`{}` is not declared", offer.name)];
         };
@@ -95,6 +99,7 @@ impl Settings {
 
 fn document(offer: &Offer) -> serde_json::Value {
     json!({
+        "kind": offer.kind.word(),
         "input_schema": offer.input_schema,
         "output_schema": offer.output_schema,
         "effect": offer.effect,

@@ -5,7 +5,7 @@ mod bench;
 use mainstay_core::{
     code::Code,
     failure::Retryability,
-    remote::{Closed, Offer},
+    remote::{Closed, Kind, Offer},
     secret::{Secret, SecretRef},
     time::Timestamp,
     tool::{TookEffect, ToolCatalog},
@@ -55,6 +55,7 @@ impl Secrets for Fixed {
 fn offer(name: &str) -> Offer {
     let properties = json!({"q": {"type": "string"}});
     Offer {
+        kind: Kind::Tool,
         name: name.to_owned(),
         input_schema: json!({"type": "object", "properties": properties}),
         output_schema: json!(true),
@@ -64,8 +65,10 @@ fn offer(name: &str) -> Offer {
 
 fn shop(token: Option<&str>) -> Settings {
     let token = token.map(|text| SecretRef::try_from(text.to_owned()).unwrap());
-    let tools = ["pay", "search"].map(|name| Declared::new("shop", offer(name)));
-    Settings { token, tools: tools.into(), ..Settings::new("shop") }
+    let step = Offer { kind: Kind::Step, ..offer("score") };
+    let served = [offer("pay"), offer("search"), step];
+    let served = served.map(|offer| Declared::new("shop", offer)).into();
+    Settings { token, served, ..Settings::new("shop") }
 }
 
 /// A hub with the worker `shop`, and a catalogue with its tools.
@@ -78,7 +81,7 @@ fn opened(token: Option<&str>) -> (Arc<Hub>, Registry) {
     };
     let hub = Hub::new(vec![shop(token)], around);
     hub.listen();
-    let set = hub.tools().into_iter().fold(ToolSet::new(), ToolSet::tool);
+    let set = hub.served().into_iter().fold(ToolSet::new(), ToolSet::tool);
     (hub, set.open(Resources::new(), clock).unwrap())
 }
 
@@ -111,8 +114,24 @@ async fn a_worker_that_waits_gets_the_call_and_its_answer_comes_back() {
     })
     .await;
     assert_eq!(result.unwrap(), json!({"paid": 1}));
-    assert_eq!((call.tool.as_str(), call.attempt), ("pay", 1));
+    assert_eq!((call.kind, call.name.as_str(), call.attempt), (Kind::Tool, "pay", 1));
     assert_eq!((call.arguments, call.left), (json!({"q": "x"}), Duration::from_secs(30)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_is_called_like_a_tool_and_is_none() {
+    let (hub, registry) = opened(None);
+    let step = registry.get("shop.score").unwrap();
+    assert!(step.spec().is_step() && !registry.get("shop.pay").unwrap().spec().is_step());
+    let serving = async {
+        let offers = poll(vec![Offer { kind: Kind::Step, ..offer("score") }]);
+        let taken = hub.poll(&worker(""), offers).await.unwrap().remove(0);
+        hub.complete(&worker(""), &taken.id, json!({"points": 7})).await.unwrap();
+        taken
+    };
+    let (result, taken) = futures::join!(step.call(call(json!({"q": "x"}))), serving);
+    assert_eq!(result.unwrap(), json!({"points": 7}));
+    assert_eq!((taken.kind, taken.name.as_str()), (Kind::Step, "score"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -297,6 +316,10 @@ async fn what_is_not_declared_is_refused_with_the_differences() {
          `pay` at /input_schema/properties/q/type: declared \"string\", served \"integer\""
     );
     assert_eq!(lines(vec![offer("pay"), offer("pay")]).await, "`pay` is offered twice");
+    assert_eq!(
+        lines(vec![offer("score")]).await,
+        "`score` at /kind: declared \"step\", served \"tool\""
+    );
 }
 
 #[tokio::test(start_paused = true)]

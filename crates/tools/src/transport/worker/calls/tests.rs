@@ -15,9 +15,13 @@ fn shop() -> Settings {
     Settings { lease: at(15), patience: at(10), ..Settings::new("shop") }
 }
 
-fn work(tool: &str) -> Work {
-    let (worker, tool) = ("shop".to_owned(), tool.to_owned());
-    Work { worker, tool, call: call(json!({"q": 1})), span: at(60) }
+fn work(name: &str) -> Work {
+    work_of(Kind::Tool, name)
+}
+
+fn work_of(kind: Kind, name: &str) -> Work {
+    let (worker, name) = ("shop".to_owned(), name.to_owned());
+    Work { worker, kind, name, call: call(json!({"q": 1})), span: at(60) }
 }
 
 /// Puts a call of `pay` at second 0 and hands it out.
@@ -55,6 +59,17 @@ fn a_worker_gets_its_own_calls_of_the_tools_it_serves() {
     assert!(calls.hand_out(&Settings::new("bank"), &["pay"], 8, at(1)).is_empty());
     assert!(calls.hand_out(&shop(), &["pay"], 0, at(1)).is_empty());
     assert_eq!(calls.hand_out(&shop(), &["pay"], 8, at(1)).len(), 1);
+}
+
+#[test]
+fn a_step_is_handed_out_as_one_and_its_late_answer_is_refused_like_a_tools() {
+    let mut calls = Calls::new(&[7; 32]);
+    let (id, _) = calls.put(work_of(Kind::Step, "score"), at(10), at(0));
+    let taken = calls.hand_out(&shop(), &["pay", "score"], 8, at(0));
+    assert_eq!((taken[0].kind, taken[0].name.as_str()), (Kind::Step, "score"));
+    assert_eq!(calls.end(&shop(), &id, Ok(json!(1)), at(15)), Err(Closed::Lapsed));
+    let lapsed = failure(calls.look(&id, at(15)));
+    assert_eq!((lapsed.code, lapsed.took_effect), (Code::WorkerLost, TookEffect::Unknown));
 }
 
 #[test]

@@ -50,7 +50,7 @@ impl Bench for Workers {
         let hub = Hub::new(vec![settings], around);
         hub.listen();
         let seen = Arc::new(Seen::default());
-        let tool = hub.tools().remove(0);
+        let tool = hub.served().remove(0);
         let peer = Peer(tokio::spawn(play(Arc::clone(&hub), scene, Arc::clone(&seen))));
         let (calls, holds) = (Arc::clone(&seen), seen);
         Stage {
