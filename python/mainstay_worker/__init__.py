@@ -1,4 +1,4 @@
-"""Typed Python functions as tools of Mainstay, served from a process of their own."""
+"""Typed Python functions as tools and steps of Mainstay, served from a process of their own."""
 
 from .context import Context
 from .failures import Refused, Retryable, Unknown

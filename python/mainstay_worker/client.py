@@ -41,9 +41,17 @@ class Client:
         if token:
             self._headers["authorization"] = f"Bearer {token}"
 
-    def poll(self, tools: list[dict[str, Any]], take: int, wait: float) -> list[dict[str, Any]]:
+    def poll(
+        self,
+        tools: list[dict[str, Any]],
+        steps: list[dict[str, Any]],
+        take: int,
+        wait: float,
+    ) -> list[dict[str, Any]]:
         """Asks for calls, and waits so many seconds for the first."""
-        message = {"tools": tools, "take": take, "wait_ms": round(wait * 1000)}
+        message: dict[str, Any] = {"tools": tools, "take": take, "wait_ms": round(wait * 1000)}
+        if steps:
+            message["steps"] = steps
         calls = self._send("poll", message, wait + 15)["calls"]
         return list(calls)
 

@@ -13,7 +13,7 @@ from .client import Backoff, Client, Rejected, Unreachable
 from .context import Context
 from .failures import Failure, Retryable
 from .hand import Hand
-from .tool import ServedTool
+from .served import Kind, Served
 
 log = logging.getLogger("mainstay_worker")
 
@@ -22,18 +22,18 @@ POLL_WAIT = 5.0
 
 
 class Runner:
-    """Serves tools until told to stop."""
+    """Serves until told to stop."""
 
     def __init__(
         self,
         client: Client,
-        tools: Mapping[str, ServedTool],
+        served: Mapping[str, Served],
         concurrency: int,
         poll_wait: float = POLL_WAIT,
     ) -> None:
         """Takes who speaks, what is served, and how many calls at once."""
         self._client = client
-        self._tools = tools
+        self._served = served
         self._concurrency = concurrency
         self._poll_wait = poll_wait
         self._hand = Hand(client)
@@ -52,19 +52,19 @@ class Runner:
         """Serves. Raises `Rejected` if this worker may not serve what it offers."""
         self._hand.open()
         try:
-            with ThreadPoolExecutor(self._concurrency, "tool") as pool:
+            with ThreadPoolExecutor(self._concurrency, "call") as pool:
                 self._take_always(lambda call: pool.submit(self.carry_out, call))
         finally:
             self._hand.close()
 
     def _take_always(self, begin: Callable[[dict[str, Any]], object]) -> None:
-        offers = [tool.offer() for tool in self._tools.values()]
+        tools, steps = self._offers("tool"), self._offers("step")
         backoff = Backoff()
         while not self._stop.is_set():
             self._hand.wait_below(self._concurrency)
             free = self._concurrency - self._hand.count()
             try:
-                calls = self._client.poll(offers, free, self._poll_wait)
+                calls = self._client.poll(tools, steps, free, self._poll_wait)
             except Unreachable as error:
                 wait = backoff.next()
                 log.warning("no poll: %s; the next in %.1f s", error, wait)
@@ -74,6 +74,9 @@ class Runner:
             for call in calls:
                 self._hand.take(call["id"], _context(call), call["lease_ms"] / 1000)
                 begin(call)
+
+    def _offers(self, kind: Kind) -> list[dict[str, Any]]:
+        return [served.offer() for served in self._served.values() if served.kind == kind]
 
     def carry_out(self, call: dict[str, Any]) -> None:
         """Makes one attempt at a call, and answers it."""
@@ -89,15 +92,17 @@ class Runner:
 
     def _attempt(self, call: dict[str, Any]) -> str | Failure:
         context = self._hand.context_of(call["id"])
-        tool = self._tools.get(call["tool"])
+        kind: Kind = "step" if "step" in call else "tool"
+        name = call[kind]
+        served = self._served.get(name)
         try:
             if self._stop.is_set():
                 raise Retryable("the worker is stopping")
-            if context is None or context.cancelled() or tool is None:
+            if context is None or context.cancelled() or served is None or served.kind != kind:
                 raise Retryable("the call came too late, or to the wrong worker")
-            return tool.call(call["arguments"], context)
+            return served.call(call["arguments"], context)
         except Exception as error:
-            log.info("call %s of %s failed: %r", call["id"], call["tool"], error)
+            log.info("call %s of %s %s failed: %r", call["id"], kind, name, error)
             return Failure.of(error)
 
     def _answer(self, call: str, answer: str | Failure) -> None:

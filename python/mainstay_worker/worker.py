@@ -1,4 +1,4 @@
-"""What an author writes: a worker, and functions that become its tools."""
+"""What an author writes: a worker, and functions that become its tools and its steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from .client import Client
 from .runner import Runner
-from .tool import Effect, ServedTool
+from .served import Effect, Kind, Said, Served
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -16,7 +16,7 @@ DEFAULT_URL = "http://127.0.0.1:7373"
 
 
 class Worker:
-    """A worker: its name in `[workers.NAME]`, and its tools."""
+    """A worker: its name in `[workers.NAME]`, its tools and its steps."""
 
     def __init__(self, name: str, *, concurrency: int = 8) -> None:
         """Takes the worker's name, and how many calls it carries out at once."""
@@ -24,7 +24,7 @@ class Worker:
             raise ValueError("a worker takes at least one call at once")
         self.name = name
         self._concurrency = min(concurrency, 64)
-        self._tools: dict[str, ServedTool] = {}
+        self._served: dict[str, Served] = {}
 
     def tool(
         self,
@@ -40,35 +40,52 @@ class Worker:
         goes before a person. `key_valid_for` is for how long an idempotent tool recognises a repeat
         by its key: `"24h"`, `"forever"`. The description is the docstring.
         """
+        return self._serve(Said("tool", effect, key_valid_for, name, description))
 
+    def step(
+        self,
+        *,
+        effect: Effect = "at_most_once",
+        key_valid_for: str | None = None,
+        name: str | None = None,
+        description: str | None = None,
+    ) -> Callable[[F], F]:
+        """Makes a typed function the code of a flow's step.
+
+        Its parameters are those of the step in the flow, by name. All else is as for a tool, but
+        nothing calls it except that step: no agent, no plan.
+        """
+        return self._serve(Said("step", effect, key_valid_for, name, description))
+
+    def _serve(self, said: Said) -> Callable[[F], F]:
         def take_in(function: F) -> F:
-            tool = ServedTool.of(
-                function,
-                effect=effect,
-                key_valid_for=key_valid_for,
-                name=name,
-                description=description,
-            )
-            if tool.name in self._tools:
-                raise ValueError(f"there are two tools `{tool.name}`")
-            self._tools[tool.name] = tool
+            served = Served.of(function, said)
+            if other := self._served.get(served.name):
+                raise ValueError(f"there is a {other.kind} `{served.name}` already")
+            self._served[served.name] = served
             return function
 
         return take_in
 
     def manifest(self) -> dict[str, Any]:
         """Returns what the configuration declares of this worker."""
-        return {"tools": [self._tools[name].manifest() for name in sorted(self._tools)]}
+
+        def of(kind: Kind) -> list[dict[str, Any]]:
+            named = sorted(self._served.items())
+            return [served.manifest() for _, served in named if served.kind == kind]
+
+        steps = of("step")
+        return {"tools": of("tool"), **({"steps": steps} if steps else {})}
 
     def runner(self, url: str | None = None, token: str | None = None) -> Runner:
-        """Returns what serves the tools: at `url` or `MAINSTAY_URL`, with `token` or
+        """Returns what serves: at `url` or `MAINSTAY_URL`, with `token` or
         `MAINSTAY_WORKER_TOKEN`."""
         url = url or os.environ.get("MAINSTAY_URL") or DEFAULT_URL
         token = token or os.environ.get("MAINSTAY_WORKER_TOKEN") or None
-        return Runner(Client(url, self.name, token), self._tools, self._concurrency)
+        return Runner(Client(url, self.name, token), self._served, self._concurrency)
 
     def run(self, url: str | None = None, token: str | None = None) -> None:
-        """Serves the tools until SIGTERM or SIGINT. Call it in the main thread."""
+        """Serves until SIGTERM or SIGINT. Call it in the main thread."""
         runner = self.runner(url, token)
         runner.stop_on_signals()
         runner.run()

@@ -1,4 +1,4 @@
-"""The real program under test: `mainstay worker --listen`, on SQLite, in a folder of its own."""
+"""The real programs under test: `mainstay worker --listen`, on SQLite, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PYTHON = Path(__file__).resolve().parent.parent
 TOKEN = "a-token-for-the-test"
 LEASE = 3.0
 
-CONFIG = f"""
+SHOP = f"""
 [workers.shop]
 token = "secret:shop"
-manifest = "shop.json"
+manifest = "worker.json"
 lease = "{LEASE:.0f}s"
 patience = "20s"
 
@@ -34,15 +34,38 @@ timeout = "120s"
 timeout = "120s"
 """
 
+RISK = f"""
+[workers.risk]
+token = "secret:risk"
+manifest = "worker.json"
+lease = "{LEASE:.0f}s"
+patience = "20s"
+
+[workers.risk.steps.score]
+timeout = "120s"
+[workers.risk.steps.charge_card]
+timeout = "120s"
+"""
+
 SETTLED = ("parked", "completed", "failed", "cancelled", "partial")
 
 
 def binary() -> str:
-    """Returns the program, which somebody must have built."""
-    default = PYTHON.parent / "target" / "debug" / "mainstay"
-    path = Path(os.environ.get("MAINSTAY_BIN", default))
+    """Returns the stock program, which somebody must have built."""
+    return _built("MAINSTAY_BIN", "mainstay", "cargo build -p mainstay-cli")
+
+
+def order_desk() -> str:
+    """Returns the program of which a worker serves two steps."""
+    command = "cargo build -p mainstay --example order_desk"
+    return _built("MAINSTAY_STEPS_BIN", "examples/order_desk", command)
+
+
+def _built(variable: str, name: str, command: str) -> str:
+    default = PYTHON.parent / "target" / "debug" / name
+    path = Path(os.environ.get(variable, default))
     if not path.exists():
-        raise RuntimeError(f"{path} is not there: cargo build -p mainstay-cli, or set MAINSTAY_BIN")
+        raise RuntimeError(f"{path} is not there: {command}, or set {variable}")
     return str(path)
 
 
@@ -59,15 +82,21 @@ def wait_for(what: Callable[[], Any], patience: float = 300.0) -> Any:
 class Program:
     """`mainstay worker` with its folder."""
 
-    def __init__(self) -> None:
-        """Writes the configuration and starts the worker."""
+    def __init__(
+        self,
+        program: str | None = None,
+        config: str = SHOP,
+        served: str = "tests.serving:worker",
+    ) -> None:
+        """Writes the configuration of a worker and starts a program."""
+        self._program, self._served = program or binary(), served
         self._folder = tempfile.TemporaryDirectory(prefix="mainstay-python-")
         self.place = Path(self._folder.name)
-        (self.place / "mainstay.toml").write_text(CONFIG)
-        manifest = self.python("manifest", "tests.serving:worker")
-        (self.place / "shop.json").write_bytes(manifest)
+        (self.place / "mainstay.toml").write_text(config)
+        (self.place / "worker.json").write_bytes(self.python("manifest", served))
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self._env = {**kept, "MAINSTAY_SECRET_SHOP": TOKEN, "NO_COLOR": "1"}
+        self._env = {**kept, "NO_COLOR": "1"}
+        self._env.update(MAINSTAY_SECRET_SHOP=TOKEN, MAINSTAY_SECRET_RISK=TOKEN)
         self.url = ""
         self.start_serving()
 
@@ -75,7 +104,7 @@ class Program:
         """Starts `mainstay worker`, and waits until it listens."""
         self.log: list[str] = []
         self._process = subprocess.Popen(
-            [binary(), *self._db(), "worker", "--listen", address],
+            [self._program, *self._db(), "worker", "--listen", address],
             cwd=self.place,
             env=self._env,
             stderr=subprocess.PIPE,
@@ -124,7 +153,7 @@ class Program:
         ).stdout
 
     @contextmanager
-    def worker(self, served: str = "tests.serving:worker", **env: str) -> Iterator[Any]:
+    def worker(self, **env: str) -> Iterator[Any]:
         """Starts a Python worker, and ends it by force."""
         given = {
             "MAINSTAY_URL": self.url,
@@ -133,7 +162,7 @@ class Program:
             "ENOUGH": str(self.place / "enough"),
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "mainstay_worker", "run", served],
+            [sys.executable, "-m", "mainstay_worker", "run", self._served],
             cwd=PYTHON,
             env={**os.environ, **given, **env},
             stderr=subprocess.PIPE,
@@ -148,21 +177,21 @@ class Program:
             if process.stderr is not None:
                 process.stderr.close()
 
-    def ledger(self, tool: str) -> list[list[str]]:
-        """Returns a line for each time a tool began: attempt and key."""
+    def ledger(self, what: str) -> list[list[str]]:
+        """Returns a line for each time a tool or a step began: attempt and key."""
         path = self.place / "ledger"
         lines = path.read_text().splitlines() if path.exists() else []
-        return [line.split()[1:] for line in lines if line.startswith(f"{tool} ")]
+        return [line.split()[1:] for line in lines if line.startswith(f"{what} ")]
 
     def forget(self) -> None:
         """Empties the ledger."""
-        for name in ("ledger", "enough"):
+        for name in ("ledger", "ledger.acts", "enough"):
             (self.place / name).unlink(missing_ok=True)
 
     def mainstay(self, *words: str, db: str = "runs.db") -> Any:
         """Runs a command and returns its document."""
         done = subprocess.run(
-            [binary(), *self._db(db), "--json", *words],
+            [self._program, *self._db(db), "--json", *words],
             cwd=self.place,
             env=self._env,
             capture_output=True,
@@ -174,12 +203,23 @@ class Program:
         except ValueError as error:
             raise RuntimeError(f"{words}: {done.returncode} {done.stdout} {done.stderr}") from error
 
-    def start(self, tool: str, **args: Any) -> str:
-        """Starts a job of one call, for the worker to carry out. Returns its run."""
-        plan = {"goal": "test", "steps": [{"id": "only", "tool": f"shop.{tool}", "args": args}]}
+    def job(self, tool: str, *words: str, **args: Any) -> Any:
+        """Runs a job of one call."""
+        plan = {"goal": "test", "steps": [{"id": "only", "tool": tool, "args": args}]}
         path = self.place / "plan.json"
         path.write_text(json.dumps(plan))
-        document = self.mainstay("jobs", "run", "--plan", str(path), "--yes", "--detach")
+        return self.mainstay("jobs", "run", "--plan", str(path), "--yes", *words)
+
+    def start(self, tool: str, **args: Any) -> str:
+        """Starts a job of one call, for the worker to carry out. Returns its run."""
+        return self._begun(self.job(f"shop.{tool}", "--detach", **args))
+
+    def start_flow(self, flow: str, **given: str) -> str:
+        """Starts a run of a flow, for the worker to carry out. Returns it."""
+        pairs = [f"{name}={value}" for name, value in given.items()]
+        return self._begun(self.mainstay("run", flow, "--detach", "--input", *pairs))
+
+    def _begun(self, document: Any) -> str:
         if not document.get("run_id"):
             raise RuntimeError(str(document))
         return str(document["run_id"])

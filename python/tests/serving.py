@@ -11,20 +11,20 @@ from mainstay_worker import Context, Refused, Worker
 worker = Worker("shop", concurrency=4)
 
 
-def _note(tool: str, cx: Context) -> int:
-    """Writes a line for each time a tool began, and returns how many there are."""
+def note(what: str, cx: Context) -> int:
+    """Writes a line for each time something began, and returns how often that was."""
     ledger = Path(os.environ["LEDGER"])
     with ledger.open("a") as file:
-        file.write(f"{tool} {cx.attempt} {cx.idempotency_key}\n")
+        file.write(f"{what} {cx.attempt} {cx.idempotency_key}\n")
         file.flush()
         os.fsync(file.fileno())
-    return len(ledger.read_text().splitlines())
+    return sum(line.startswith(f"{what} ") for line in ledger.read_text().splitlines())
 
 
 @worker.tool()
 def act_and_die(cents: int, cx: Context) -> str:
     """Acts, and is killed before it can say so."""
-    _note("act_and_die", cx)
+    note("act_and_die", cx)
     os.kill(os.getpid(), signal.SIGKILL)
     return f"acted for {cents}"
 
@@ -32,7 +32,7 @@ def act_and_die(cents: int, cx: Context) -> str:
 @worker.tool(effect="read")
 def look_and_die_once(q: str, cx: Context) -> str:
     """Is killed the first time, and answers the second."""
-    if _note("look_and_die_once", cx) == 1:
+    if note("look_and_die_once", cx) == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return f"found {q}"
 
@@ -40,7 +40,7 @@ def look_and_die_once(q: str, cx: Context) -> str:
 @worker.tool()
 async def act_slowly(cx: Context) -> str:
     """Acts until the test says that it is enough."""
-    _note("act_slowly", cx)
+    note("act_slowly", cx)
     while not Path(os.environ["ENOUGH"]).exists() and not cx.wait_cancelled(0.05):
         pass
     return "acted"

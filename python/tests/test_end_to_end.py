@@ -28,8 +28,8 @@ class ByHand:
 
     def poll(self) -> dict[str, Any]:
         """Returns the next call of `by_hand`."""
-        offers = [declared._tools["by_hand"].offer()]
-        return dict(wait_for(lambda: self._client.poll(offers, 1, 5.0))[0])
+        offers = [declared._served["by_hand"].offer()]
+        return dict(wait_for(lambda: self._client.poll(offers, [], 1, 5.0))[0])
 
     def post(self, what: str, body: bytes) -> tuple[int, dict[str, Any]]:
         """Sends any bytes."""

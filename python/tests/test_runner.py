@@ -56,7 +56,12 @@ class Answers(unittest.TestCase):
             self.times += 1
             return "paid"
 
-        self.runner = Runner(cast(Client, self.fake), worker._tools, 1)
+        @worker.step()
+        def score() -> int:
+            self.times += 1
+            return 7
+
+        self.runner = Runner(cast(Client, self.fake), worker._served, 1)
         self.hand = self.runner._hand
         self.hand.take("c", context(), 60.0)
 
@@ -65,6 +70,18 @@ class Answers(unittest.TestCase):
         self.runner.carry_out(CALL)
         self.assertEqual(self.fake.sent, [("complete", "paid")] * 3)
         self.assertEqual((self.times, self.hand.count()), (1, 0))
+
+    def test_a_step_is_called_as_a_step_and_not_as_a_tool(self) -> None:
+        self.runner.carry_out({"id": "c", "step": "score", "arguments": {}})
+        self.hand.take("c", context(), 60.0)
+        self.runner.carry_out({"id": "c", "tool": "score", "arguments": {}})
+        (first, value), (second, failure) = self.fake.sent
+        self.assertEqual((first, value, self.times), ("complete", 7, 1))
+        self.assertEqual((second, failure["took_effect"]), ("fail", "no"))
+
+    def test_steps_and_tools_are_offered_apart(self) -> None:
+        names = [[o["name"] for o in self.runner._offers(kind)] for kind in ("tool", "step")]
+        self.assertEqual(names, [["pay"], ["score"]])
 
     def test_an_answer_that_was_taken_before_is_no_reason_to_do_anything(self) -> None:
         self.fake.errors = [Rejected(409, {"code": "MS-5063"})]

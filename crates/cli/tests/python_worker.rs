@@ -1,13 +1,15 @@
-//! The Python worker package's own tests, against this build of the program.
+//! The Python worker package's own tests, against this build of the program, and of one with a flow
+//! of which a worker serves steps.
 
 use std::{path::Path, process::Command};
 
 #[test]
-fn python_functions_are_tools_of_the_real_program() {
+fn python_functions_are_tools_and_steps_of_the_real_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let tests = Command::new("python3")
         .args(["-m", "unittest", "discover", "-s", "python", "-t", "python"])
         .env("MAINSTAY_BIN", env!("CARGO_BIN_EXE_mainstay"))
+        .env("MAINSTAY_STEPS_BIN", mainstay_testing::example::built("mainstay", "order_desk"))
         .current_dir(root)
         .output()
         .expect("python3, 3.10 or newer, is not installed");

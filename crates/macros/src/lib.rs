@@ -27,7 +27,8 @@ use proc_macro::TokenStream;
 /// Inside it, `#[start]`, `#[listen(…)]` and `#[router(…)]` say what makes a function due,
 /// `#[from(step)]` says where a parameter's value comes from, `#[finish]` marks the step whose output
 /// is the run's, `#[step(…)]` holds options and `#[migrate(from = n)]` moves the state of an older
-/// version. They mean something only here.
+/// version. They mean something only here. A function without a body is a step whose code a worker in
+/// another process serves: `#[step(worker = "risk")]`.
 ///
 /// ```ignore
 /// #[flow(name = "refund_desk", version = 3)]
@@ -39,6 +40,9 @@ use proc_macro::TokenStream;
 ///     async fn pay(&mut self, cx: &StepContext, intent: &Intent) -> Result<Receipt> { … }
 ///
 ///     async fn undo_pay(&self, cx: &StepContext, receipt: &Receipt) -> Result<()> { … }
+///
+///     #[listen(pay)] #[step(worker = "letters")]
+///     async fn write(&self, receipt: &Receipt) -> Result<Letter>;
 /// }
 /// ```
 #[proc_macro_attribute]

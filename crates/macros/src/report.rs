@@ -25,6 +25,13 @@ impl Report {
         result.map_err(|error| self.add(error)).ok()
     }
 
+    /// Adds everything that another report holds; returns whether that was nothing.
+    pub(crate) fn take(&mut self, other: Self) -> bool {
+        let clean = other.is_clean();
+        self.0.extend(other.0);
+        clean
+    }
+
     /// Returns whether nothing was found.
     pub(crate) fn is_clean(&self) -> bool {
         self.0.is_empty()

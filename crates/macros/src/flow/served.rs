@@ -54,7 +54,11 @@ fn declaration(input: ParseStream<'_>) -> syn::Result<ImplItemFn> {
     let visibility: Visibility = input.parse()?;
     let signature: Signature = input.parse()?;
     input.parse::<Token![;]>()?;
-    Ok(parse_quote!(#(#attributes)* #visibility #signature { ::core::unreachable!() }))
+    Ok(parse_quote! {
+        #(#attributes)*
+        #[allow(unused_variables)]
+        #visibility #signature { ::core::unreachable!() }
+    })
 }
 
 /// Reports a function without a body that nobody serves.
@@ -95,12 +99,18 @@ pub(crate) fn read(
             return None;
         }
     };
-    check_shape(function, role, options, report);
+    let mut faults = Report::default();
+    check_shape(function, role, options, &mut faults);
     let step = options.name.as_ref().map_or_else(|| name.unraw().to_string(), LitStr::value);
-    check_names(worker, options.name.as_ref(), &step, report);
+    check_names(worker, options.name.as_ref(), &step, &mut faults);
+    let parameters = parameters(function, &mut faults);
+    // A body for what cannot be served would only be a second mistake.
+    if !report.take(faults) {
+        return None;
+    }
     let (signature, worker) = (&function.sig, worker.value());
     let text = fingerprint::text(quote!(#signature = #worker #step));
-    give_body(function, &format!("{worker}.{step}"), report);
+    give_body(function, &parameters, &format!("{worker}.{step}"));
     Some(Served { worker, step, text })
 }
 
@@ -153,8 +163,7 @@ fn check_names(worker: &LitStr, named: Option<&LitStr>, step: &str, report: &mut
     }
 }
 
-fn give_body(function: &mut ImplItemFn, call: &str, report: &mut Report) {
-    let parameters = parameters(function, report);
+fn give_body(function: &mut ImplItemFn, parameters: &[Ident], call: &str) {
     let names = parameters.iter().map(|name| name.unraw().to_string());
     let cx = Ident::new("cx", Span::mixed_site());
     let arguments = quote!(#((#names, ::mainstay::__private::write(&#parameters)?)),*);

@@ -47,7 +47,7 @@ fn main() {
     };
     assert_eq!(served("take"), None);
     assert_eq!(served("score").as_deref(), Some("risk.score_v2"));
-    assert_eq!(served("r#match").or(served("match")).as_deref(), Some("risk.match"));
+    assert_eq!(served("r#match").as_deref(), Some("risk.match"));
     let options = &definition.step("score").unwrap().options;
     assert_eq!(options.timeout, Some(std::time::Duration::from_secs(30)));
     assert!(options.retry.is_some() && options.budget.is_some() && options.grants.is_empty());

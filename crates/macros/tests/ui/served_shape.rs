@@ -21,7 +21,7 @@ impl Desk {
     async fn answer(&self, cx: &StepContext, kind: &String) -> Result<String>;
 
     #[listen(classify, worker = "risk")]
-    async fn pair(&self, (a, b): &(u8, u8)) -> Result<String>;
+    async fn pair(&self, _: &String) -> Result<String>;
 
     #[router(classify, worker = "risk")]
     fn kind(&self) -> Kind;

@@ -24,6 +24,7 @@ mod models;
 mod reviews;
 mod runs;
 mod signals;
+mod steps;
 mod store;
 mod stores;
 mod tools;

@@ -1,4 +1,4 @@
-"""Functions as tools."""
+"""Functions as tools and as steps."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, Literal
 from mainstay_worker import Context, Refused, Retryable, Unknown, Worker
 from mainstay_worker.failures import Failure
 from mainstay_worker.hints import Unsupported
-from mainstay_worker.tool import ServedTool
+from mainstay_worker.served import Served
 
 
 def context(left: float = 60.0) -> Context:
     return Context(idempotency_key="key", attempt=2, left=left, run_id="run")
 
 
-def served(function: Any, **options: Any) -> ServedTool:
+def served(function: Any, **options: Any) -> Served:
     worker = Worker("shop")
     worker.tool(**options)(function)
-    return worker._tools[options.get("name") or function.__name__]
+    return worker._served[options.get("name") or function.__name__]
 
 
 class Tools(unittest.TestCase):
@@ -93,6 +93,24 @@ class Tools(unittest.TestCase):
         worker.tool(name="a")(lambda: None)
         with self.assertRaises(ValueError):
             worker.tool(name="a")(lambda: None)
+
+    def test_a_step_is_declared_like_a_tool_and_beside_them(self) -> None:
+        worker = Worker("risk")
+        self.assertEqual(worker.manifest(), {"tools": []})
+
+        @worker.step(effect="idempotent", key_valid_for="24h", name="score_v2")
+        def score(order: str, cx: Context) -> int:
+            """Scores."""
+            return len(order)
+
+        worker.tool(effect="read", name="look")(lambda: None)
+        manifest = worker.manifest()
+        [step], [tool] = manifest["steps"], manifest["tools"]
+        self.assertEqual((step["name"], tool["name"]), ("score_v2", "look"))
+        self.assertEqual(step["input_schema"]["required"], ["order"])
+        self.assertEqual((step["key_valid_for"], step["description"]), ("24h", "Scores."))
+        with self.assertRaises(ValueError):
+            worker.tool(name="score_v2")(lambda: None)
 
     def test_an_argument_without_a_hint_is_refused(self) -> None:
         for function in (lambda q: None, lambda *q: None, lambda **q: None):

@@ -1,4 +1,4 @@
-"""A function as a tool: what it declares, and one attempt at calling it."""
+"""A function as a tool or a step: what it declares, and one attempt at calling it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,27 @@ from .shapes import Misfit, Shape
 
 Effect = Literal["read", "idempotent", "at_most_once"]
 
+Kind = Literal["tool", "step"]
+
 LARGEST_RESULT = 1 << 20
 
 
 @dataclass(frozen=True)
-class ServedTool:
-    """A function as a tool."""
+class Said:
+    """What an author says of a function."""
 
+    kind: Kind
+    effect: Effect
+    key_valid_for: str | None
+    name: str | None
+    description: str | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """A function as a tool, or as the code of a flow's step."""
+
+    kind: Kind
     name: str
     description: str
     effect: Effect
@@ -34,23 +48,18 @@ class ServedTool:
     result: Shape
 
     @staticmethod
-    def of(
-        function: Callable[..., Any],
-        *,
-        effect: Effect,
-        key_valid_for: str | None,
-        name: str | None,
-        description: str | None,
-    ) -> ServedTool:
+    def of(function: Callable[..., Any], said: Said) -> Served:
         """Reads a function's hints and docstring."""
-        if (effect == "idempotent") != (key_valid_for is not None):
-            raise ValueError("`key_valid_for` says how long an idempotent tool knows its keys")
+        if (said.effect == "idempotent") != (said.key_valid_for is not None):
+            what = f"an idempotent {said.kind} knows its keys"
+            raise ValueError(f"`key_valid_for` says how long {what}")
         arguments, context = arguments_of(function)
-        return ServedTool(
-            name=name or function.__name__,
-            description=description or inspect.getdoc(function) or "",
-            effect=effect,
-            key_valid_for=key_valid_for,
+        return Served(
+            kind=said.kind,
+            name=said.name or function.__name__,
+            description=said.description or inspect.getdoc(function) or "",
+            effect=said.effect,
+            key_valid_for=said.key_valid_for,
             function=function,
             arguments=arguments,
             context=context,
