@@ -13,15 +13,13 @@ mod workers;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use mainstay_core::{code::Code, link::LinkRules, secret::Secrets};
-use mainstay_tools::{
-    policy::Bundle,
-    secret::{FolderSecrets, SecretChain, VariableSecrets},
-};
+use mainstay_tools::secret::{FolderSecrets, SecretChain, VariableSecrets};
 
 pub(crate) use self::{
     http::HttpSection,
     mcp::{McpSettings, at, name_of},
     models::{EndpointSettings, KeyState, ModelSettings},
+    policy::PolicySettings,
     process::ProcessSection,
     section::Dialect,
     workers::{Manifest, ManifestTool, ToolSection, WorkerSection},
@@ -56,7 +54,7 @@ pub(crate) struct Settings {
     /// What paths in the file are relative to.
     pub(crate) folder: PathBuf,
     /// The rules of the file; they were compiled once already.
-    pub(crate) policy: Bundle,
+    pub(crate) policy: PolicySettings,
     /// The commands of the file that are tools.
     pub(crate) process: ProcessSection,
     /// The workers in other processes, by name.
@@ -102,7 +100,7 @@ impl Settings {
             budgets: file.budgets.iter().map(BudgetTable::cap).collect::<Result<_, _>>()?,
             links: LinkRules::allowing(&file.links.hosts),
             mcp: McpSettings::of(file.mcp, file.mcp_pins, &folder, &variables)?,
-            policy: file.policy,
+            policy: PolicySettings::of(file.policy, &folder)?,
             process: file.process,
             models: ModelSettings::of(file.models, &variables)?,
             secrets: secrets(&variables, file.secrets.folder.map(|path| folder.join(path))),
@@ -208,6 +206,24 @@ mod tests {
         assert!(misspelt.message.starts_with("mainstay.toml:"), "{}", misspelt.message);
     }
 
+    #[test]
+    fn rules_of_one_engine_beside_those_of_another_are_refused() {
+        let read = |text: &str| file::read("mainstay.toml", text, &BTreeMap::new());
+        let cedar = "[policy]\nengine = \"cedar\"\nfile = \"policy.cedar\"\n";
+        assert!(read(cedar).is_ok());
+        let rule = "[[policy.rules]]\nname = \"big\"\nverdict = \"deny\"\n";
+        for (text, says) in [
+            (format!("{cedar}{rule}"), "are CEL"),
+            ("[policy]\nengine = \"cedar\"\n".to_owned(), "in a `file`"),
+            ("[policy]\nfile = \"policy.cedar\"\n".to_owned(), "is for `engine"),
+            ("[policy]\nengine = \"rego\"\n".to_owned(), "unknown variant `rego`"),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert_eq!(error.code, Code::InvalidConfig, "{text}");
+            assert!(error.message.contains(says), "{}", error.message);
+        }
+    }
+
     /// Returns the blocks of configuration that a page shows.
     fn shown(page: &str) -> Vec<String> {
         let blocks = page.split("```toml\n").skip(1);
@@ -238,7 +254,7 @@ mod tests {
             }
         }
         let rules =
-            mainstay_tools::policy::open(Bundle::default(), Duration::from_secs(5)).unwrap();
+            mainstay_tools::policy::open(Default::default(), Duration::from_secs(5)).unwrap();
         for condition in &approvals {
             assert_eq!(rules.sound(condition), Ok(()), "{condition}");
         }

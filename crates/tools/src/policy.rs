@@ -13,6 +13,8 @@
 
 pub mod bounded;
 pub mod bundle;
+#[cfg(feature = "cedar")]
+pub mod cedar;
 mod condition;
 mod rules;
 mod trial;
@@ -37,13 +39,22 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 /// # Errors
 /// A rule cannot be read.
 pub fn open(bundle: Bundle, limit: Duration) -> Result<Arc<dyn Policy>, BundleError> {
-    let enforced = Rules::open(&bundle, bundle.enforced())?;
-    let enforced = Bounded::new(Arc::new(enforced), limit);
-    if !bundle.has_shadows() {
-        return Ok(Arc::new(enforced));
+    let enforced = Arc::new(Rules::open(&bundle, bundle.enforced())?);
+    let trial = bundle.has_shadows().then(|| Rules::open(&bundle, bundle.rules.iter()));
+    Ok(in_time(enforced, trial.transpose()?.map(|trial| Arc::new(trial) as _), limit))
+}
+
+/// Puts a policy behind a limit of time, beside what its rules on trial would make of a call.
+fn in_time(
+    enforced: Arc<dyn Policy>,
+    trial: Option<Arc<dyn Policy>>,
+    limit: Duration,
+) -> Arc<dyn Policy> {
+    let enforced = Bounded::new(enforced, limit);
+    match trial {
+        Some(trial) => Arc::new(Trial::new(enforced, Bounded::new(trial, limit))),
+        None => Arc::new(enforced),
     }
-    let trial = Rules::open(&bundle, bundle.rules.iter())?;
-    Ok(Arc::new(Trial::new(enforced, Bounded::new(Arc::new(trial), limit))))
 }
 
 #[cfg(test)]

@@ -8,14 +8,13 @@ use std::{
 };
 
 use mainstay_core::{code::Code, flow::check::near};
-use mainstay_tools::policy::Bundle;
 use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::{
     http::{HttpSection, SecretsSection},
     mcp::McpSection,
-    policy,
+    policy::{self, PolicySection},
     process::ProcessSection,
     section::ModelsSection,
     workers::WorkerSection,
@@ -47,7 +46,7 @@ pub(super) struct File {
     pub(super) http: BTreeMap<String, HttpSection>,
     pub(super) mcp: BTreeMap<String, McpSection>,
     pub(super) mcp_pins: Option<String>,
-    pub(super) policy: Bundle,
+    pub(super) policy: PolicySection,
     pub(super) process: ProcessSection,
 }
 

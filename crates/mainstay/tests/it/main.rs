@@ -14,6 +14,7 @@ mod ask;
 mod bad_input;
 mod canary;
 mod cassettes;
+mod cedar;
 mod crews;
 mod doctor;
 mod http_tools;

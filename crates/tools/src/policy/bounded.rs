@@ -32,7 +32,7 @@ use super::condition::panicked;
 const MOST_JUDGES: usize = 64;
 
 /// A condition may nest; the memory is not used before it is needed.
-const STACK: usize = 16 << 20;
+pub(super) const STACK: usize = 16 << 20;
 
 thread_local! {
     /// Whether nobody waits for what this thread is at.

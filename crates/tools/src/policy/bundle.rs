@@ -2,11 +2,17 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use mainstay_core::{digest::Digest, policy::Verdict};
+use mainstay_core::{
+    digest::Digest,
+    policy::{Applied, Ruling, Verdict},
+};
 use serde::{Deserialize, Serialize};
 
 /// A bundle has at most so many rules: each call is held against all of them.
 pub const MOST_RULES: usize = 512;
+
+/// What a ruling calls the rule that holds where no other does.
+const DEFAULT: &str = "default";
 
 /// Rules on granted calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +34,18 @@ pub enum Otherwise {
     Permit,
     /// It may not be made.
     Deny,
+}
+
+impl Otherwise {
+    /// Returns what becomes of a call to which these rules apply: the strictest wins.
+    pub(super) fn ruling(self, mut applied: Vec<Applied>) -> Ruling {
+        if applied.is_empty() && self == Self::Deny {
+            let reason = "no rule is about it".to_owned();
+            applied.push(Applied { rule: DEFAULT.to_owned(), verdict: Verdict::Deny, reason });
+        }
+        let strictest = applied.iter().map(|applied| applied.verdict).max();
+        Ruling { verdict: strictest.unwrap_or(Verdict::Permit), applied, would_be: None }
+    }
 }
 
 /// One rule.

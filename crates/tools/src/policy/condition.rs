@@ -23,7 +23,7 @@ use super::variables::{METER, NAMES, Variables};
 pub(crate) const LONGEST: usize = 4 << 10;
 
 /// A condition nests at most so deep, operators and selections included.
-const DEEPEST: usize = 100;
+pub(super) const DEEPEST: usize = 100;
 
 /// At most so many characters of a message: it may quote arguments.
 const QUOTED: usize = 300;
@@ -121,7 +121,8 @@ pub(super) fn panicked(panic: &(dyn Any + Send)) -> String {
     short(format!("the evaluation panicked: {}", text.unwrap_or("without a message")))
 }
 
-fn short(mut message: String) -> String {
+/// Cuts a message that may quote arguments.
+pub(super) fn short(mut message: String) -> String {
     if let Some((end, _)) = message.char_indices().nth(QUOTED) {
         message.truncate(end);
         message.push('…');

@@ -8,7 +8,7 @@ use std::{
 
 use mainstay_core::{
     digest::Digest,
-    policy::{Applied, Policy, PolicyFault, Question, Ruling, Verdict},
+    policy::{Applied, Policy, PolicyFault, Question, Ruling},
 };
 
 use super::{
@@ -19,9 +19,6 @@ use super::{
 
 /// At most so many conditions of tools are kept; beyond that they are forgotten and read anew.
 const KEPT: usize = 1_024;
-
-/// What a ruling calls the rule that holds where no other does.
-const DEFAULT: &str = "default";
 
 /// Rules, each with its condition.
 pub(super) struct Rules {
@@ -93,14 +90,7 @@ impl Policy for Rules {
     }
 
     fn judge(&self, question: &Question<'_>) -> Result<Ruling, PolicyFault> {
-        let mut applied = self.applied(question)?;
-        if applied.is_empty() && self.otherwise == Otherwise::Deny {
-            let reason = "no rule is about it".to_owned();
-            applied.push(Applied { rule: DEFAULT.to_owned(), verdict: Verdict::Deny, reason });
-        }
-        let strictest = applied.iter().map(|applied| applied.verdict).max();
-        let verdict = strictest.unwrap_or(Verdict::Permit);
-        Ok(Ruling { verdict, applied, would_be: None })
+        Ok(self.otherwise.ruling(self.applied(question)?))
     }
 
     fn holds(&self, condition: &str, question: &Question<'_>) -> Result<bool, PolicyFault> {

@@ -131,7 +131,7 @@ fn tool(spec: &ToolSpec) -> Value {
     ])
 }
 
-const fn effect(class: &EffectClass) -> &'static str {
+pub(super) const fn effect(class: &EffectClass) -> &'static str {
     match class {
         EffectClass::Read => "read",
         EffectClass::Idempotent { .. } => "idempotent",
@@ -143,11 +143,8 @@ const fn effect(class: &EffectClass) -> &'static str {
 
 /// Readers are a list, which is empty where anybody may read; `public` tells that from nobody.
 fn label(label: &Label) -> Value {
-    let (public, readers) = match &label.readers {
-        Readers::Public => (true, Vec::new()),
-        Readers::Only(names) => (false, names.iter().map(ToString::to_string).collect()),
-    };
-    let untrusted = label.integrity == Integrity::Untrusted;
+    let (public, readers) = readers(label);
+    let untrusted = untrusted(label);
     map([
         ("integrity", text(if untrusted { "untrusted" } else { "trusted" })),
         ("untrusted", Value::Bool(untrusted)),
@@ -156,15 +153,31 @@ fn label(label: &Label) -> Value {
     ])
 }
 
-/// A point in time is left out: a condition has no clock to hold it against.
+pub(super) fn untrusted(label: &Label) -> bool {
+    label.integrity == Integrity::Untrusted
+}
+
+/// Returns whether anybody may read, and who may if not.
+pub(super) fn readers(label: &Label) -> (bool, Vec<String>) {
+    match &label.readers {
+        Readers::Public => (true, Vec::new()),
+        Readers::Only(names) => (false, names.iter().map(ToString::to_string).collect()),
+    }
+}
+
 fn budget(left: &Limits) -> Value {
-    let limited = Dimension::ALL.iter().filter(|it| it.measure() != Measure::Time);
-    let limited = limited.filter_map(|dimension| {
-        let left = left.get(*dimension)?;
-        let amount = if *dimension == Dimension::Usd { dollars(left) } else { whole(left) };
-        Some((Key::from(dimension.name()), amount))
+    let limited = limited(left).map(|(dimension, left)| {
+        let amount = if dimension == Dimension::Usd { dollars(left) } else { whole(left) };
+        (Key::from(dimension.name()), amount)
     });
     Value::from(limited.collect::<HashMap<_, _>>())
+}
+
+/// Returns what is limited, and what is left of it. A point in time is left out: a condition has no
+/// clock to hold it against.
+pub(super) fn limited(left: &Limits) -> impl Iterator<Item = (Dimension, u64)> {
+    let limited = Dimension::ALL.iter().filter(|it| it.measure() != Measure::Time);
+    limited.filter_map(|dimension| Some((*dimension, left.get(*dimension)?)))
 }
 
 fn plan(slot: Option<&PlanSlot>) -> Value {
