@@ -10,6 +10,7 @@ use crate::shell;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TestSelection {
     packages: Vec<String>,
+    features: Vec<String>,
     filters: Vec<String>,
     ignored: Ignored,
 }
@@ -23,7 +24,7 @@ enum Ignored {
 }
 
 impl TestSelection {
-    /// Reads `[-p PACKAGE]… [--include-ignored] FILTER…`.
+    /// Reads `[-p PACKAGE]… [--features FEATURE]… [--include-ignored] FILTER…`.
     pub(crate) fn parse(words: &[&str]) -> Result<Self> {
         let mut selection = Self::default();
         let mut words = words.iter();
@@ -32,6 +33,10 @@ impl TestSelection {
                 "-p" | "--package" => {
                     let package = words.next().context("-p needs a package")?;
                     selection.packages.push((*package).to_owned());
+                }
+                "--features" => {
+                    let feature = words.next().context("--features needs one")?;
+                    selection.features.push((*feature).to_owned());
                 }
                 "--include-ignored" => selection.ignored = Ignored::Included,
                 flag if flag.starts_with('-') => bail!("figure-tests has no `{flag}`"),
@@ -45,10 +50,12 @@ impl TestSelection {
     }
 
     fn scope(&self) -> Vec<&str> {
+        let features = self.features.iter().flat_map(|name| ["--features", name.as_str()]);
         if self.packages.is_empty() {
-            return vec!["--workspace"];
+            return ["--workspace"].into_iter().chain(features).collect();
         }
-        self.packages.iter().flat_map(|package| ["--package", package.as_str()]).collect()
+        let packages = self.packages.iter().flat_map(|package| ["--package", package.as_str()]);
+        packages.chain(features).collect()
     }
 
     fn nextest(&self) -> Vec<&str> {
@@ -158,6 +165,15 @@ mod tests {
             "--include-ignored",
             "fold"
         ]));
+    }
+
+    #[test]
+    fn features_are_passed_on() {
+        let words = ["-p", "mainstay", "--features", "cedar", "policy"];
+        let selection = TestSelection::parse(&words).unwrap();
+        let expected = ["--package", "mainstay", "--features", "cedar", "policy"];
+        assert!(selection.nextest().ends_with(&expected));
+        TestSelection::parse(&["x", "--features"]).unwrap_err();
     }
 
     #[test]
