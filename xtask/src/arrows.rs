@@ -14,16 +14,22 @@ use anyhow::{Context, Result};
 
 use crate::shell;
 use graph::Graph;
-use rules::{OFF, ROOMS};
+use rules::{APART, OFF, ROOMS};
 
 /// Checks the workspace.
 pub(crate) fn run() -> Result<ExitCode> {
     let host = host()?;
     // Without the filter cargo downloads the crates of every platform there is.
     let filter = ["--filter-platform", host.as_str()];
-    let arguments = [["metadata", "--format-version", "1", "--all-features"].as_slice(), &filter];
-    let metadata = shell::capture("cargo", &arguments.concat())?;
-    let faults = faults(&metadata)?;
+    let metadata = |features: &[&str]| {
+        let arguments = [&["metadata", "--format-version", "1"][..], &filter[..], features];
+        shell::capture("cargo", &arguments.concat())
+    };
+    let everything = Graph::read(&metadata(&["--all-features"])?).context("reading metadata")?;
+    let apart = everything.features_but(APART).join(",");
+    let united = Graph::read(&metadata(&["--features", &apart])?).context("reading metadata")?;
+    let mut faults = faults(&everything);
+    faults.extend(switched_on(&united));
     for fault in &faults {
         println!("{fault}");
     }
@@ -38,19 +44,22 @@ fn host() -> Result<String> {
     host.map(str::to_owned).context("rustc does not say its host")
 }
 
-/// Returns every arrow of a `cargo metadata` document that should not be there.
-fn faults(metadata: &str) -> Result<Vec<String>> {
-    let graph = Graph::read(metadata).context("reading `cargo metadata`")?;
+/// Returns every arrow that should not be there.
+fn faults(graph: &Graph) -> Vec<String> {
     let mut faults = Vec::new();
     for name in graph.members() {
         match ROOMS.iter().find(|room| room.name == name) {
-            Some(room) => faults.extend(faults_of(&graph, room)),
+            Some(room) => faults.extend(faults_of(graph, room)),
             None => faults.push(format!("{name}: no room in xtask/src/arrows/rules.rs")),
         }
     }
+    faults
+}
+
+/// Returns the features of others that are on and must stay off.
+fn switched_on(graph: &Graph) -> Vec<String> {
     let on = OFF.iter().filter(|off| graph.has_feature(off.package, off.feature));
-    faults.extend(on.map(|off| format!("{}/{} is on: {}", off.package, off.feature, off.why)));
-    Ok(faults)
+    on.map(|off| format!("{}/{} is on: {}", off.package, off.feature, off.why)).collect()
 }
 
 fn faults_of(graph: &Graph, room: &rules::Room) -> Vec<String> {

@@ -8,12 +8,13 @@ use serde::Deserialize;
 /// Which package depends on which, by name.
 ///
 /// Dev-dependencies are left out: they build tests, and a test may reach what its crate must not.
-/// So are the build scripts of others, which run on our machine and are gone. Features count as
-/// the whole workspace switches them on, because that is how the product is built.
+/// So are the build scripts of others, which run on our machine and are gone.
 pub(super) struct Graph {
     members: BTreeSet<String>,
     arrows: BTreeMap<String, BTreeSet<String>>,
     features: BTreeSet<(String, String)>,
+    /// What members can be built with.
+    own_features: BTreeSet<(String, String)>,
 }
 
 #[derive(Deserialize)]
@@ -27,6 +28,8 @@ struct Metadata {
 struct Package {
     id: String,
     name: String,
+    #[serde(default)]
+    features: BTreeMap<String, serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -75,7 +78,12 @@ impl Graph {
                 targets.insert(name(&dependency.pkg)?);
             }
         }
-        Ok(Self { members, arrows, features })
+        let ours = metadata.packages.iter().filter(|package| members.contains(&package.name));
+        let own = |package: &Package| -> Vec<_> {
+            package.features.keys().map(|key| (package.name.clone(), key.clone())).collect()
+        };
+        let own_features = ours.flat_map(own).collect();
+        Ok(Self { members, arrows, features, own_features })
     }
 
     /// Returns the workspace's own packages.
@@ -86,6 +94,12 @@ impl Graph {
     /// Returns whether a package is the workspace's own.
     pub(super) fn is_member(&self, name: &str) -> bool {
         self.members.contains(name)
+    }
+
+    /// Returns every feature of the workspace but these, as cargo takes them.
+    pub(super) fn features_but(&self, apart: &[&str]) -> Vec<String> {
+        let wanted = self.own_features.iter().filter(|(_, name)| !apart.contains(&name.as_str()));
+        wanted.map(|(package, feature)| format!("{package}/{feature}")).collect()
     }
 
     /// Returns whether anybody switches a package's feature on: then it is on for everybody.

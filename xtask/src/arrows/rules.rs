@@ -190,6 +190,9 @@ pub(super) struct Off {
     pub(super) why: &'static str,
 }
 
+/// Features of ours that switch one of [`OFF`] on for the whole program, and say so on their page.
+pub(super) const APART: &[&str] = &["cedar"];
+
 /// Cargo unites features: one crate that switches one of these on changes all others.
 pub(super) const OFF: &[Off] = &[
     Off {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::faults;
+use super::{faults, graph::Graph, switched_on};
 
 /// Makes a metadata document: members, and arrows `(from, to, kind)`.
 fn document(members: &[&str], arrows: &[(&str, &str, Value)]) -> String {
@@ -27,7 +27,7 @@ fn document(members: &[&str], arrows: &[(&str, &str, Value)]) -> String {
 }
 
 fn check(members: &[&str], arrows: &[(&str, &str, Value)], expected: &[&str]) {
-    let found = faults(&document(members, arrows)).unwrap();
+    let found = faults(&Graph::read(&document(members, arrows)).unwrap());
     let starts = found.iter().map(|fault| fault.split(" (").next().unwrap_or_default());
     assert_eq!(starts.collect::<Vec<_>>(), expected);
 }
@@ -84,8 +84,22 @@ fn a_feature_that_changes_digests_is_caught() {
         "workspace_members": [],
         "resolve": {"nodes": [{"id": "serde_json", "deps": [], "features": ["preserve_order"]}]},
     });
-    let found = faults(&document.to_string()).unwrap();
+    let found = switched_on(&Graph::read(&document.to_string()).unwrap());
     assert!(found.concat().starts_with("serde_json/preserve_order is on"), "{found:?}");
+}
+
+#[test]
+fn every_feature_of_ours_is_looked_at_but_those_that_stand_apart() {
+    let document = json!({
+        "packages": [
+            {"id": "a", "name": "a", "features": {"cedar": [], "heavy": ["dep:x"]}},
+            {"id": "x", "name": "x", "features": {"theirs": []}},
+        ],
+        "workspace_members": ["a"],
+        "resolve": {"nodes": []},
+    });
+    let graph = Graph::read(&document.to_string()).unwrap();
+    assert_eq!(graph.features_but(&["cedar"]), ["a/heavy"]);
 }
 
 #[test]

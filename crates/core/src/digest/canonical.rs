@@ -33,13 +33,17 @@ pub fn canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonic
 }
 
 /// Returns whether a value that can be written is read back as the same: a number without a fraction
-/// is written like an integer, and read as one.
+/// is written like an integer, and read as one. Where another crate has maps keep the order in which
+/// they were filled, what is read back is in the order in which it was written.
 #[must_use]
 pub fn reads_back(value: &Value) -> bool {
     match value {
         Value::Number(number) => !number.is_f64(),
         Value::Array(items) => items.iter().all(reads_back),
-        Value::Object(fields) => fields.values().all(reads_back),
+        Value::Object(fields) => {
+            let in_order = |one: &&String, next: &&String| in_utf16(one, next) == Ordering::Less;
+            fields.keys().is_sorted_by(in_order) && fields.values().all(reads_back)
+        }
         Value::Null | Value::Bool(_) | Value::String(_) => true,
     }
 }

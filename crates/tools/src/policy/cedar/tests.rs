@@ -199,3 +199,11 @@ fn the_policies_that_the_page_shows_can_be_read() {
         assert!(read.len() >= 3, "{text}");
     }
 }
+
+#[test]
+fn a_value_that_is_not_in_order_is_not_handed_on_as_it_was_made() {
+    use mainstay_core::digest::reads_back;
+    assert!(reads_back(&json!({"a": 1, "b": {"c": 2, "d": [3]}})));
+    assert!(!reads_back(&json!({"b": 1, "a": 2})), "Cedar has maps keep their order");
+    assert!(!reads_back(&json!({"a": {"d": 1, "c": 2}})));
+}
