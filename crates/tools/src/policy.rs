@@ -16,6 +16,8 @@ pub mod bundle;
 #[cfg(feature = "cedar")]
 pub mod cedar;
 mod condition;
+mod leading;
+mod patterns;
 mod rules;
 mod trial;
 mod variables;

@@ -9,7 +9,7 @@ use mainstay_core::{
 use serde::{Deserialize, Serialize};
 
 /// A bundle has at most so many rules: each call is held against all of them.
-pub const MOST_RULES: usize = 512;
+pub const MOST_RULES: usize = 1_024;
 
 /// What a ruling calls the rule that holds where no other does.
 const DEFAULT: &str = "default";

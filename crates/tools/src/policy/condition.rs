@@ -17,7 +17,11 @@ use cel::{
 };
 use mainstay_core::flow::check::near;
 
-use super::variables::{METER, NAMES, Variables};
+use super::{
+    leading::Leading,
+    patterns,
+    variables::{METER, NAMES, Variables},
+};
 
 /// A condition has at most so many bytes.
 pub(crate) const LONGEST: usize = 4 << 10;
@@ -37,7 +41,7 @@ pub(super) const FUNCTIONS: [&str; 13] = [
     "dyn",
     "endsWith",
     "int",
-    "matches",
+    patterns::MATCHES,
     "size",
     "startsWith",
     "string",
@@ -53,6 +57,7 @@ const TYPES: [&str; 10] =
 #[derive(Debug)]
 pub(super) struct Condition {
     expression: IdedExpr,
+    leading: Leading,
 }
 
 /// Reads and evaluates conditions.
@@ -62,7 +67,9 @@ pub(super) struct Language {
 
 impl Language {
     pub(super) fn new() -> Self {
-        Self { env: Arc::new(Env::stdlib().with_optional_support(false)) }
+        let mut env = Env::stdlib().with_optional_support(false);
+        patterns::add_to(&mut env);
+        Self { env: Arc::new(env) }
     }
 
     /// Reads a condition.
@@ -83,7 +90,8 @@ impl Language {
             )
         })?;
         Walk { scope: Vec::new() }.visit(&mut expression, DEEPEST)?;
-        Ok(Condition { expression })
+        let leading = Leading::of(&expression);
+        Ok(Condition { expression, leading })
     }
 
     /// Evaluates a condition.
@@ -91,6 +99,9 @@ impl Language {
     /// # Errors
     /// It has no value, the value is no truth value, the interpreter panicked, or the meter ran out.
     pub(super) fn holds(&self, condition: &Condition, names: &Variables) -> Result<bool, String> {
+        if condition.leading.rules_out(names.question()) {
+            return Ok(false);
+        }
         let evaluate = || {
             let mut context = Context::with_env(Arc::clone(&self.env));
             context.set_variable_resolver(names);
@@ -104,7 +115,7 @@ impl Language {
         match value {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(other) => Err(format!("is no truth value but {}", other.type_of())),
-            Err(error) => Err(short(error.to_string())),
+            Err(error) => Err(short(patterns::as_written(&error.to_string()))),
         }
     }
 }
@@ -154,6 +165,7 @@ impl Walk {
             }),
             Expr::Call(call) => {
                 function(&call.func_name)?;
+                patterns::keep(call);
                 if let Some(target) = &mut call.target {
                     self.visit(target, below)?;
                 }

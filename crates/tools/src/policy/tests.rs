@@ -15,6 +15,7 @@ use super::{Bundle, BundleError, Otherwise, Rule, open};
 
 mod bounded;
 mod hostile;
+mod leading;
 
 /// Nothing in these tests waits so long: what they refuse they refuse for another reason.
 const AMPLE: Duration = Duration::from_secs(120);

@@ -58,6 +58,11 @@ impl<'a> Variables<'a> {
         }
     }
 
+    /// Returns what is asked.
+    pub(super) const fn question(&self) -> &Question<'a> {
+        self.question
+    }
+
     /// Says why loops were stopped, if they were.
     pub(super) fn stopped(&self) -> Option<&'static str> {
         (self.turns.load(Ordering::Relaxed) > TURNS)
