@@ -35,6 +35,11 @@ const STAGES: &[Stage] = &[
         run: || clean(instructions::run(Purpose::Compare)?),
         next: "cargo xtask instructions",
     },
+    Stage {
+        name: "pipeline",
+        run: pipeline,
+        next: "cargo bench --package mainstay-engine --bench pipeline",
+    },
     Stage { name: "claims", run: exact_claims, next: "cargo xtask claims ID" },
 ];
 
@@ -78,6 +83,24 @@ fn lints() -> Result<()> {
     let arguments =
         ["clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"];
     shell::run("cargo", &arguments)
+}
+
+/// Reports what the pipeline of effects costs a call, in the build of the tests and over few calls.
+/// No figure makes it red: a time says as much about the machine. It is red when a call is not made.
+fn pipeline() -> Result<()> {
+    // `--workspace` though it is one bench: with other features everything would build twice.
+    let arguments = [
+        "bench",
+        "--quiet",
+        "--workspace",
+        "--profile",
+        "dev",
+        "--bench",
+        "pipeline",
+        "--",
+        "--quick",
+    ];
+    shell::check(shell::command("cargo").args(arguments).env("CALLS", "500"))
 }
 
 fn exact_claims() -> Result<()> {
