@@ -169,7 +169,7 @@ async fn a_poll_is_answered_with_everything_a_worker_needs() {
 async fn steps_are_offered_beside_tools_and_handed_out_by_their_own_field() {
     let door = door().await;
     let mut poll = poll_of(3);
-    let tools = std::mem::take(&mut poll["tools"]);
+    let tools = poll.as_object_mut().unwrap().remove("tools").unwrap();
     poll["steps"] = tools.clone();
     let (status, answer) = sent(&door, "poll", poll.clone()).await;
     let call = &answer["calls"][0];
