@@ -17,11 +17,21 @@ pub(crate) async fn open(
     own: ToolSet,
     resources: Resources,
 ) -> Result<Registry, CliError> {
+    let mut registry = known(settings, own, resources).await?;
+    mcp::add(settings, &mut registry).await?;
+    Ok(registry)
+}
+
+/// Opens those whose declarations are here: all but the tools of MCP servers.
+pub(crate) async fn known(
+    settings: &Settings,
+    own: ToolSet,
+    resources: Resources,
+) -> Result<Registry, CliError> {
     let opened = own.open(resources, Arc::new(SystemClock));
     let mut registry = opened.map_err(|error| invalid(&error))?;
     process::add(settings, &mut registry)?;
     http::add(settings, &mut registry).await?;
-    mcp::add(settings, &mut registry).await?;
     Ok(registry)
 }
 

@@ -1,8 +1,9 @@
 //! What every command gets: the program, the settings, the streams, the database.
 
-use std::{io::ErrorKind, sync::Arc};
+use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
 
 use mainstay_core::{
+    breaker::BreakerPolicy,
     code::Code,
     model::ModelId,
     port::Clock,
@@ -107,6 +108,15 @@ impl Shell {
     pub(crate) async fn tools(&mut self) -> Result<mainstay_tools::Registry, CliError> {
         let tools = self.own_tools()?;
         toolbox::open(&self.settings, tools, Resources::new()).await
+    }
+
+    /// Returns when breakers open, of each tool that declares it. No server is asked.
+    pub(crate) async fn breakers(&mut self) -> Result<BTreeMap<String, BreakerPolicy>, CliError> {
+        let tools = self.own_tools()?;
+        let known = toolbox::known(&self.settings, tools, Resources::new()).await?;
+        let declared = known.specs().into_iter().map(|spec| (spec.name, spec.breaker));
+        let declared = declared.chain(self.settings.mcp.breakers());
+        Ok(declared.filter_map(|(tool, breaker)| Some((tool, breaker?))).collect())
     }
 
     /// Takes the program's own tools, and what its workers in other processes serve.

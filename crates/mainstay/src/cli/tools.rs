@@ -1,6 +1,7 @@
 //! `mainstay tools …`: this program's tools, calls of them by hand, how they have been doing.
 
 mod approve;
+mod breaker;
 mod call;
 mod health;
 mod ls;
@@ -37,7 +38,7 @@ pub(crate) async fn run(mut shell: Shell, command: Command) -> Result<Exit, CliE
         Command::Ls => ls::run(&mut shell).await,
         Command::Show(args) => show::run(&mut shell, &args).await,
         Command::Call(args) => call::run(shell, args).await,
-        Command::Health(args) => health::run(&shell, &args).await,
+        Command::Health(args) => health::run(&mut shell, &args).await,
         Command::Validate(args) => validate::run(&shell, &args),
         Command::Approve(args) => approve::run(shell, &args).await,
     }

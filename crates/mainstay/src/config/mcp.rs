@@ -7,6 +7,7 @@ use std::{
 };
 
 use mainstay_core::{
+    breaker::BreakerPolicy,
     code::Code,
     secret::SecretRef,
     tool::{Control, Reversibility},
@@ -41,6 +42,16 @@ pub(crate) struct McpSettings {
 impl Default for McpSettings {
     fn default() -> Self {
         Self { servers: Vec::new(), nameless: Vec::new(), pins: PINS.into() }
+    }
+}
+
+impl McpSettings {
+    /// Returns what the file says of breakers, by the names of tools.
+    pub(crate) fn breakers(&self) -> impl Iterator<Item = (String, Option<BreakerPolicy>)> {
+        self.servers.iter().flat_map(|server| {
+            let tools = server.tools.iter();
+            tools.map(|(tool, said)| (format!("{}.{tool}", server.name), said.breaker))
+        })
     }
 }
 

@@ -175,4 +175,12 @@ fn a_program_goes_on_without_a_server_that_it_has_seen() {
     let done = place.json(1, &RUN);
     assert!(done.to_string().contains("MS-5005"), "{done}");
     assert_eq!(done["actions"][0]["outcome"], "failed", "nothing is in doubt");
+
+    let breaker = || place.json(0, &["tools", "health"])["tools"][0]["breaker"].clone();
+    assert_eq!(breaker(), "closed", "too few calls to tell");
+    let config = place.path().join("mainstay.toml");
+    let said = fs::read_to_string(&config).unwrap();
+    let opens = "[mcp.own.tools.act]\nbreaker = { window = 2, cool_down = \"24h\" }\n";
+    fs::write(&config, format!("{said}{opens}")).unwrap();
+    assert_eq!(breaker(), "open");
 }

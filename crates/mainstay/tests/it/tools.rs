@@ -136,6 +136,7 @@ fn health_counts_each_kind_of_outcome_apart() {
         [[4, 2, 1, 0, 1, 0], [1, 0, 0, 1, 0, 0]]
     );
     assert_eq!(tools[1]["failure_rate"], 1.0);
+    assert_eq!(tools[1]["breaker"], "closed", "who refuses for good is well");
     let one = place.json(0, &["tools", "health", "pay_back", "--since", "1h"]);
     assert_eq!(one["tools"].as_array().unwrap().len(), 1);
     assert!(place.run(&["tools", "health"]).out.contains("find_order"));

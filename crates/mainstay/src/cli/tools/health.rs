@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use mainstay_core::{
+    breaker::BreakerPolicy,
     digest::Digest,
     effect::{EffectKind, EffectOutcome},
     journal::{EffectSettled, Entry},
@@ -10,6 +11,7 @@ use mainstay_core::{
 };
 use serde::Serialize;
 
+use super::breaker::Learned;
 use crate::cli::{
     error::CliError,
     exit::Exit,
@@ -21,9 +23,6 @@ use crate::cli::{
 
 /// At most so many runs are read; the newest count.
 const MOST_RUNS: usize = 10_000;
-
-/// Breakers belong to the process that makes the calls, and this one makes none.
-const BREAKER: &str = "per worker";
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -74,11 +73,14 @@ struct Tally {
     retried: usize,
     /// In milliseconds, of calls that were made.
     took: Vec<u64>,
+    learned: Learned,
 }
 
-pub(super) async fn run(shell: &Shell, args: &Args) -> Result<Exit, CliError> {
+pub(super) async fn run(shell: &mut Shell, args: &Args) -> Result<Exit, CliError> {
+    let breakers = shell.breakers().await?;
     let runtime = shell.reader().await?;
-    let from = shell.now().before(args.since);
+    let now = shell.now();
+    let from = now.before(args.since);
     let mut runs = runs_since(&runtime, from).await?;
     let cut = runs.len() > MOST_RUNS;
     runs.truncate(MOST_RUNS);
@@ -86,16 +88,30 @@ pub(super) async fn run(shell: &Shell, args: &Args) -> Result<Exit, CliError> {
     for run in &runs {
         let Some(view) = view(&runtime, *run).await? else { continue };
         for (row, entry) in view.rows.iter().filter(|(row, _)| row.at >= from) {
-            let Entry::EffectSettled(settled) = entry else { continue };
-            if settled.head.kind == EffectKind::Tool {
-                tallies.entry(settled.head.name.clone()).or_default().add(settled, row.at);
-            }
+            take_in(&mut tallies, entry, row.at);
         }
     }
     let wanted = |name: &String| args.tool.as_ref().is_none_or(|tool| tool == name);
     let tools = tallies.into_iter().filter(|(name, _)| wanted(name));
-    let tools = tools.map(|(tool, tally)| tally.health(tool)).collect();
+    let tools = tools.map(|(tool, tally)| {
+        let breaker = breakers.get(&tool).copied().unwrap_or_default();
+        tally.health(tool, breaker, now)
+    });
+    let tools = tools.collect();
     show(shell, Health { since: span::rfc3339(from), runs: runs.len(), cut, tools }, args.since)
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "calls of tools are all that counts")]
+fn take_in(tallies: &mut BTreeMap<String, Tally>, entry: &Entry, at: Timestamp) {
+    match entry {
+        Entry::EffectSettled(settled) if settled.head.kind == EffectKind::Tool => {
+            tallies.entry(settled.head.name.clone()).or_default().add(settled, at);
+        }
+        Entry::EffectAttempted { head, attempts, .. } if head.kind == EffectKind::Tool => {
+            tallies.entry(head.name.clone()).or_default().learned.tried(attempts);
+        }
+        _ => {}
+    }
 }
 
 impl Tally {
@@ -108,6 +124,7 @@ impl Tally {
             EffectOutcome::InDoubt(_) => &mut self.in_doubt,
         };
         *counted += 1;
+        self.learned.settled(settled, at);
         self.retried += usize::from(settled.attempt > 1);
         if !matches!(settled.outcome, EffectOutcome::Denied(_)) {
             let took = at.since(settled.started_at).as_millis();
@@ -115,9 +132,9 @@ impl Tally {
         }
     }
 
-    fn health(mut self, tool: String) -> ToolHealth {
+    fn health(mut self, tool: String, policy: BreakerPolicy, now: Timestamp) -> ToolHealth {
         self.took.sort_unstable();
-        let Self { found, empty, failed, denied, in_doubt, retried, took } = self;
+        let Self { found, empty, failed, denied, in_doubt, retried, took, learned } = self;
         let calls = found + empty + failed + denied + in_doubt;
         ToolHealth {
             tool,
@@ -133,7 +150,7 @@ impl Tally {
             denied,
             in_doubt,
             retried,
-            breaker: BREAKER,
+            breaker: learned.state(policy, now),
         }
     }
 }
@@ -205,7 +222,8 @@ mod tests {
     #[test]
     fn rates_are_shares_of_all_calls() {
         let tally = Tally { found: 2, empty: 1, failed: 1, ..Tally::default() };
-        let health = tally.health("search".to_owned());
+        let now = Timestamp::from_millis(1);
+        let health = tally.health("search".to_owned(), BreakerPolicy::default(), now);
         assert_eq!((health.calls, health.success_rate, health.failure_rate), (4, 0.75, 0.25));
     }
 }
