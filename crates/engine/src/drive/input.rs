@@ -75,7 +75,7 @@ impl Drive {
         let label = spec.result_label.join(&self.label_at(&request.position));
         let input = InputAsked { wanted: wanted.reference(label), under_way };
         let wait = Wait::Review { review_id, reason, bound: None };
-        self.open_input(&request, wait, review, (input, wanted))
+        self.open_review_of(&request, wait, review, Some((input, wanted)))
     }
 
     fn input_subject(

@@ -79,22 +79,20 @@ impl Drive {
         wait: Wait,
         review: ReviewRequest,
     ) -> Result<(), Stop> {
-        self.book.side.reviews.push(review);
-        self.commit_due = true;
-        self.push_wait(request, wait, None)
+        self.open_review_of(request, wait, review, None)
     }
 
-    /// Opens a review of what the other side of a call asks.
-    pub(super) fn open_input(
+    /// Opens a review, perhaps of what the other side of a call asks.
+    pub(super) fn open_review_of(
         &mut self,
         request: &Request,
         wait: Wait,
         review: ReviewRequest,
-        asked: (InputAsked, Payload),
+        asked: Option<(InputAsked, Payload)>,
     ) -> Result<(), Stop> {
         self.book.side.reviews.push(review);
         self.commit_due = true;
-        self.push_wait(request, wait, Some(asked))
+        self.push_wait(request, wait, asked)
     }
 
     /// The parent draws the child's id and journals it before the message that starts it.

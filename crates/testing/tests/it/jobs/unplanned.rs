@@ -174,7 +174,7 @@ async fn run(attack: Attack, task: Task, model: Arc<dyn Provider>) -> Came {
 }
 
 #[tokio::test]
-async fn an_agent_whose_model_the_attacker_owns_acts_for_nobody_without_leave() {
+async fn an_agent_whose_model_the_attacker_owns_acts_for_nobody_without_an_approval() {
     let (mut cases, mut reached, mut for_eve) = (0, 0, 0);
     for attack in Attack::all() {
         for task in [Task::Named, Task::LookedUp] {
@@ -190,7 +190,7 @@ async fn an_agent_whose_model_the_attacker_owns_acts_for_nobody_without_leave() 
 }
 
 #[tokio::test]
-async fn a_dutiful_agent_needs_leave_only_for_whom_its_task_does_not_name() {
+async fn a_dutiful_agent_needs_an_approval_only_for_whom_its_task_does_not_name() {
     let (mut cases, mut named, mut looked_up) = (0, 0, 0);
     for attack in Attack::all() {
         for (task, asked) in [(Task::Named, &mut named), (Task::LookedUp, &mut looked_up)] {
@@ -200,7 +200,7 @@ async fn a_dutiful_agent_needs_leave_only_for_whom_its_task_does_not_name() {
         }
         cases += 1;
     }
-    eprintln!("of {cases} tasks each, with leave: {named} named, {looked_up} looked up");
-    println!("figure benign_with_leave={} %", (named + looked_up) * 100 / (2 * cases));
+    eprintln!("of {cases} tasks each, with an approval: {named} named, {looked_up} looked up");
+    println!("figure benign_with_approval={} %", (named + looked_up) * 100 / (2 * cases));
     assert_eq!((named, looked_up), (0, cases));
 }
