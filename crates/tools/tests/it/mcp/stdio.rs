@@ -209,6 +209,7 @@ async fn a_task_that_was_asked_for_ends_as_its_server_says() {
     let failed = act(&shelf, only("failed")).await.unwrap_err();
     unknown(&failed);
     assert!(failed.message.contains("task is failed"), "{failed}");
+    assert_eq!(heard(&folder, "tasks/cancel").len(), 0, "what has ended is left alone");
 }
 
 #[tokio::test]
